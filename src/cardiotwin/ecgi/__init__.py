@@ -1,0 +1,1 @@
+"""Electrocardiographic imaging: from body-surface potentials to the heart surface."""

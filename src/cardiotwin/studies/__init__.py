@@ -1,0 +1,1 @@
+"""Published tables and our own, each one command."""

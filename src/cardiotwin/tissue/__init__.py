@@ -1,0 +1,1 @@
+"""Excitable tissue on a surface: reaction–diffusion, activation and recovery."""
