@@ -31,6 +31,7 @@ class Recording:
         names: one different name a channel; "1" … "n" when left out.
         start_ms: time of the first sample in ms.
         missing: names of channels whose values were absent, wholly or in part, in the source.
+        notes: what a reader inferred or repaired, one sentence each.
 
     Raises:
         InputError: arrays of the wrong shape, NaN, a rate that is not positive, names that
@@ -48,6 +49,7 @@ class Recording:
     names: tuple[str, ...]
     start_ms: float
     missing: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Recording:
         names: Sequence[str] | None = None,
         start_ms: float = 0.0,
         missing: Sequence[str] = (),
+        notes: Sequence[str] = (),
     ):
         values = check_array(samples, "samples", shape=("n_channels", "n_samples"))
         if not values.size:
@@ -74,6 +77,7 @@ class Recording:
         absent = {str(name) for name in missing}
         find_names(sorted(absent), labels, "missing")
         object.__setattr__(self, "missing", tuple(n for n in labels if n in absent))
+        object.__setattr__(self, "notes", tuple(str(note) for note in notes))
 
     def __repr__(self) -> str:
         return (
@@ -116,7 +120,7 @@ class Recording:
         names = [self.names[i] for i in rows]
         kept = [name for name in self.missing if name in names]
         return Recording(
-            self.samples[rows], self.rate_hz, self.unit, names, self.start_ms, missing=kept
+            self.samples[rows], self.rate_hz, self.unit, names, self.start_ms, kept, self.notes
         )
 
     def crop(self, start_ms: float | None = None, stop_ms: float | None = None) -> "Recording":
@@ -164,6 +168,7 @@ class Recording:
             self.names,
             self.start_ms if start_ms is None else start_ms,
             self.missing if missing is None else missing,
+            self.notes,
         )
 
     def in_unit(self, unit: str) -> "Recording":
@@ -235,7 +240,12 @@ def channel_indices(
     channels: ArrayLike | Sequence[str] | str, names: Sequence[str], where: str
 ) -> Int[np.ndarray, " n"]:
     """Return row numbers for names, indices or a mask; none at all is refused."""
-    chosen = np.atleast_1d(np.asarray(channels))
+    try:
+        chosen = np.atleast_1d(np.asarray(channels))
+    except ValueError:
+        raise InputError(
+            where, found=repr(channels)[:60], expected="a flat list of names, indices or a mask"
+        ) from None
     if chosen.dtype.kind in "UO" and all(isinstance(name, str) for name in chosen.flat):
         rows = find_names([str(name) for name in chosen.ravel()], names, where)
     elif chosen.dtype.kind == "b":
