@@ -1,4 +1,4 @@
-"""openCARP's IGB: a header of 1024 bytes of ``key:value`` words, then all nodes instant by instant."""
+"""openCARP's IGB: 1024 bytes of ``key:value`` words, then all nodes instant by instant."""
 
 import os
 
@@ -26,9 +26,7 @@ _ORDERS = {"little_endian": "<", "big_endian": ">"}
 _MS_PER_UNIT = {"ms": 1.0, "s": 1000.0, "us": 1e-3}
 
 
-def read_igb(
-    path: PathLike, *, unit: str | None = None, rate_hz: float | None = None
-) -> Recording:
+def read_igb(path: PathLike, *, unit: str | None = None, rate_hz: float | None = None) -> Recording:
     """Read an openCARP ``.igb`` file: one channel a node, one sample a time slice.
 
     Sample (node i, instant j) is number j·x·y·z + i after the header. The time step is
@@ -167,9 +165,7 @@ def _number(
     return value
 
 
-def read_dat(
-    path: PathLike, *, n_channels: int, rate_hz: float, unit: str
-) -> Recording:
+def read_dat(path: PathLike, *, n_channels: int, rate_hz: float, unit: str) -> Recording:
     """Read an openCARP ``.dat`` file: one number a line, all nodes of an instant, then the next.
 
     Args:

@@ -59,7 +59,9 @@ def read_npz(
     with foreign_parser(path, "NPZ"), zipfile.ZipFile(path) as archive:
         headers = _headers(archive, path)
         endings = tuple(f"_{u}" for u in UNITS)
-        plain = [k for k, (shape, kind) in headers.items() if kind in "fiu" and len(shape) in (1, 2)]
+        plain = [
+            k for k, (shape, kind) in headers.items() if kind in "fiu" and len(shape) in (1, 2)
+        ]
         wanted = [k for k in plain if k.endswith(endings) and len(headers[k][0]) == 2]
         name = pick(path, wanted, key, plain)
         values = np.atleast_2d(_load(archive, name))

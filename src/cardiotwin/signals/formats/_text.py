@@ -46,10 +46,16 @@ def read_ascii(
     matrix = load_matrix(path, delimiter=None)
     notes: list[str] = []
     if rows is not None:
-        values = matrix if check_choice(rows, "rows", ["channels", "samples"]) == "channels" else matrix.T
+        values = (
+            matrix
+            if check_choice(rows, "rows", ["channels", "samples"]) == "channels"
+            else matrix.T
+        )
         if n_channels is not None and len(values) != n_channels:
             raise InputError(
-                "n_channels", found=str(n_channels), expected=f"{len(values)}, as rows={rows!r} says"
+                "n_channels",
+                found=str(n_channels),
+                expected=f"{len(values)}, as rows={rows!r} says",
             )
     elif n_channels is None or matrix.shape == (n_channels, n_channels):
         raise InputError(
@@ -146,7 +152,9 @@ def write_csv(path: PathLike, recording: Recording) -> None:
     Raises:
         InputError: a channel name that holds a comma, a quote or a line break.
     """
-    bad = [name for name in recording.names if re.search(r'[,;\t"\r\n]', name) or name != name.strip()]
+    bad = [
+        name for name in recording.names if re.search(r'[,;\t"\r\n]', name) or name != name.strip()
+    ]
     if bad or recording.names[0].startswith("#"):
         raise InputError(
             "names",
@@ -183,7 +191,7 @@ def _cell(text: str) -> float:
 def _csv_header(path: Path) -> tuple[dict[str, str], list[str], str, int]:
     remarks: dict[str, str] = {}
     with open(path, encoding="utf-8-sig") as handle:
-        for count, line in enumerate(handle, start=1):
+        for count, line in enumerate(handle, start=1):  # noqa: B007
             if line.startswith("#"):
                 key, _, value = line[1:].partition(":")
                 remarks[key.strip().lower()] = value.strip()
