@@ -1,11 +1,15 @@
 """Array aliases whose shapes are checked at run time by the test suite."""
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Bool, Float, Int
-from numpy.typing import ArrayLike as ArrayLike
 
+# NumPy's own alias does not count a tuple as a sequence when it is checked at run time.
+ArrayLike = npt.ArrayLike | Sequence[Any]
 PathLike = str | os.PathLike[str]
 
 Points = Float[np.ndarray, "n_points 3"]
