@@ -13,7 +13,7 @@ from ._types import ArrayLike, PathLike
 
 
 def check_array(
-    value: ArrayLike,
+    value: Any,
     where: str,
     *,
     shape: tuple[int | str, ...],
