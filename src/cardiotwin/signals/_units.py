@@ -1,7 +1,6 @@
 """Units of recorded quantities: stated by the file or by the caller, never guessed."""
 
-from .._checks import check_choice
-from .._errors import InputError, UnitError
+from .._errors import UnitError
 
 # Whole numbers, so that converting to a smaller unit is exact.
 UNITS_PER_VOLT = {"V": 1.0, "mV": 1e3, "uV": 1e6}
@@ -29,16 +28,15 @@ def check_unit(unit: object, where: str = "unit") -> str:
     """Return one of `UNITS`, or raise UnitError with the list of them."""
     if unit in UNITS:
         return str(unit)
-    try:
-        check_choice(str(unit), where, UNITS)
-    except InputError as error:
-        raise UnitError(
-            where,
-            found="no unit" if unit is None else error.found,
-            expected=error.expected,
-            advice=error.advice or "Say which one the numbers are in: it is never guessed.",
-        ) from None
-    raise AssertionError("check_choice accepts no more than UNITS")
+    near = recognize_unit(unit) if isinstance(unit, str) else None
+    raise UnitError(
+        where,
+        found="no unit" if unit is None else repr(unit)[:60],
+        expected="one of " + ", ".join(map(repr, UNITS)),
+        advice=f"Did you mean {near!r}?"
+        if near
+        else "Say which one the numbers are in: it is never guessed.",
+    )
 
 
 def recognize_unit(text: str) -> str | None:
