@@ -1,1 +1,30 @@
 """Excitable tissue on a surface: reaction–diffusion, activation and recovery."""
+
+from ._diffusion import EdgeDiffusion as EdgeDiffusion
+from ._diffusion import SurfaceLaplacian as SurfaceLaplacian
+from ._diffusion import diffusion_matrix as diffusion_matrix
+from ._diffusion import diffusion_rate as diffusion_rate
+from ._diffusion import edge_diffusion as edge_diffusion
+from ._implicit import DensePropagator as DensePropagator
+from ._implicit import ImplicitDiffusion as ImplicitDiffusion
+from ._implicit import SparsePropagator as SparsePropagator
+from ._models import MS_PER_TU as MS_PER_TU
+from ._models import AlievPanfilov as AlievPanfilov
+from ._models import IonicModel as IonicModel
+from ._models import MitchellSchaeffer as MitchellSchaeffer
+from ._rollout import Drive as Drive
+from ._rollout import make_diffusion as make_diffusion
+from ._rollout import make_step as make_step
+from ._rollout import rollout as rollout
+from ._simulate import Simulation as Simulation
+from ._simulate import make_drive as make_drive
+from ._simulate import simulate_beat as simulate_beat
+from ._steppers import ExplicitEuler as ExplicitEuler
+from ._steppers import ExplicitHeun as ExplicitHeun
+from ._steppers import RungeKutta4 as RungeKutta4
+from ._steppers import State as State
+from ._steppers import Stepper as Stepper
+from ._steppers import right_hand_side as right_hand_side
+from ._stimuli import Excitation as Excitation
+from ._stimuli import Stimulus as Stimulus
+from ._stimuli import nearest_nodes as nearest_nodes
