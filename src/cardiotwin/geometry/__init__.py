@@ -1,16 +1,27 @@
 """Surfaces: the triangulated heart and torso, their operators, shapes and file formats."""
 
 from . import zoo as zoo
+from ._geodesic import geodesic_distance as geodesic_distance
+from ._intersections import find_self_intersections as find_self_intersections
 from ._operators import CotangentLaplacian as CotangentLaplacian
 from ._operators import PaperLaplacian as PaperLaplacian
 from ._operators import mass_matrix as mass_matrix
 from ._operators import nodal_gradient as nodal_gradient
 from ._operators import surface_gradient as surface_gradient
+from ._quality import MeshQuality as MeshQuality
+from ._quality import measure_quality as measure_quality
+from ._repair import cap as cap
+from ._repair import clean as clean
+from ._repair import orient as orient
+from ._repair import rim_loops as rim_loops
 from ._shapes import gauge_radius as gauge_radius
 from ._shapes import icosphere as icosphere
 from ._star import star_surface as star_surface
 from ._surface import Surface as Surface
 from ._surface import solid_angles as solid_angles
+from ._validation import SurfaceReport as SurfaceReport
+from ._validation import check_anatomical_size as check_anatomical_size
+from ._validation import validate as validate
 from .formats import MatGeometry as MatGeometry
 from .formats import SurfaceFile as SurfaceFile
 from .formats import SurfaceFormat as SurfaceFormat
