@@ -1,7 +1,7 @@
 """Baseline wander: three ways to estimate it, one verb to take it away."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from ._filters import band_pass
 from ._recording import Recording
 
 
+@runtime_checkable
 class BaselineMethod(Protocol):
     """Anything that estimates the wander of a recording."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from ._electrodes import Electrodes
 _RIDGE = 1e-12
 
 
+@runtime_checkable
 class LaplacianOperator(Protocol):
     """A surface Laplacian, such as `geometry.CotangentLaplacian()`."""
 
