@@ -16,7 +16,7 @@ from .._surface import Surface
 from ._build import build_surface
 from ._matlab import MatVariables, read_variables
 from ._registry import SurfaceFile, SurfaceFormat
-from ._units import MM_PER_UNIT, to_mm
+from ._units import LARGEST_NUMBER, MM_PER_UNIT, to_mm
 
 _POINT_WORDS = ("pts", "node", "point", "vert", "pos", "pnt", "coord")
 _FACE_WORDS = ("fac", "tri", "elem", "polygon", "mesh")
@@ -109,13 +109,7 @@ def read_geometry_mat(
         vertices = to_mm(pair.points, where, stated=stated, unit=unit, check_size=check_size)
         guesses += [*pair.remarks, _unit_remark(pair.points_path, stated, unit)]
         surfaces[name] = _oriented(build_surface(where, vertices, found, name), guesses)
-    sets = {}
-    for key, array in points.items():
-        stated = _stated_unit(variables, key)
-        sets[key] = freeze(
-            to_mm(array, f"{path}: {key}", stated=stated, unit=unit, check_size=False)
-        )
-        guesses.append(f"{key} was taken as {len(array)} points that no triangle uses.")
+    sets = _convert_points(path, variables, pairs, points, unit, guesses)
     used = {pair.points_path for pair in pairs} | {pair.faces_path for pair in pairs} | set(points)
     forward, others = _find_matrices(variables.arrays, used, surfaces, guesses)
     if not (surfaces or sets or forward or others):
@@ -154,6 +148,30 @@ def read(path: Path, name: str) -> SurfaceFile:
     return SurfaceFile(pair.points, pair.faces, stated, label)
 
 
+def _convert_points(
+    path: Path,
+    variables: MatVariables,
+    pairs: list[_Pair],
+    points: dict[str, np.ndarray],
+    unit: str | None,
+    guesses: list[str],
+) -> dict[str, np.ndarray]:
+    """Return the points in mm; without a unit of their own they take that of the surfaces."""
+    units = {_stated_unit(variables, pair.points_path) for pair in pairs} - {None}
+    common = next(iter(units)) if len(units) == 1 else None
+    sets = {}
+    for key, array in points.items():
+        stated = _stated_unit(variables, key)
+        if stated is None and unit is None and common is not None:
+            stated = common
+            guesses.append(f"{key} has no unit: that of the surfaces, {common}, was taken.")
+        sets[key] = freeze(
+            to_mm(array, f"{path}: {key}", stated=stated, unit=unit, check_size=False)
+        )
+        guesses.append(f"{key} was taken as {len(array)} points that no triangle uses.")
+    return sets
+
+
 def _find_pairs(
     arrays: dict[str, np.ndarray], guesses: list[str]
 ) -> tuple[list[_Pair], dict[str, np.ndarray]]:
@@ -183,7 +201,9 @@ def _find_pairs(
             guesses.append(f"{key} looks like triangles, but no points fit it: left out.")
             continue
         points, remark = _as_rows(key, array, "points")
-        if np.isfinite(points).all():
+        if not np.isfinite(points).all() or np.abs(points).max() > LARGEST_NUMBER:
+            guesses.append(f"{key} was left out: its numbers cannot be coordinates.")
+        else:
             rest[key] = points.astype(np.float64)
             guesses += [remark] if remark else []
     return pairs, rest

@@ -118,7 +118,7 @@ def _read_hdf5(path: Path) -> MatVariables:
         if depth > _MAX_DEPTH:
             raise ValueError(f"structs nested deeper than {_MAX_DEPTH}")
         if isinstance(node, h5py.Group):
-            for key in node:
+            for key in map(str, node):
                 if not key.startswith("#"):
                     walk(node[key], f"{label}.{key}" if label else key, depth + 1)
         elif isinstance(node, h5py.Dataset):

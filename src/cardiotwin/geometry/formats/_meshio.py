@@ -1,4 +1,4 @@
-"""STL, PLY and OBJ, parsed by meshio behind checks of what the files claim."""
+"""PLY and OBJ, parsed by meshio behind checks of what the files claim."""
 
 import io
 import re
@@ -16,25 +16,6 @@ from ._cells import not_triangles
 from ._registry import NodeData, SurfaceFile, SurfaceFormat
 from ._text import decode, read_bytes, shorten
 from ._units import unit_stated_in
-
-
-def read_stl(path: Path, name: str) -> SurfaceFile:
-    """Read ASCII or binary STL; equal corners become one node."""
-    del name
-    from meshio import stl
-
-    data = read_bytes(path)
-    claimed = int.from_bytes(data[80:84], "little") if len(data) >= 84 else -1
-    if len(data) != 84 + 50 * claimed and not data.lstrip()[:5].lower() == b"solid":
-        raise FileFormatError(
-            str(path),
-            found=f"{len(data)} bytes, of which the header announces {claimed} triangles"
-            if claimed >= 0
-            else f"{len(data)} bytes",
-            expected="84 bytes and 50 for every triangle, or text that begins with 'solid'",
-            advice="The file is truncated, or not STL.",
-        )
-    return _convert(path, _guarded(path, lambda: stl.read(str(path))), None)
 
 
 def read_ply(path: Path, name: str) -> SurfaceFile:
@@ -85,15 +66,6 @@ def read_obj(path: Path, name: str) -> SurfaceFile:
     return _convert(path, mesh, unit_stated_in(_comments(text, "#")))
 
 
-def write_stl(path: Path, surface: Surface, node_data: NodeData) -> None:
-    """Write ASCII STL in mm."""
-    del node_data
-    from meshio import stl
-
-    with atomic_path(path) as temporary, np.errstate(invalid="ignore"):
-        stl.write(str(temporary), _mesh(surface))
-
-
 def write_ply(path: Path, surface: Surface, node_data: NodeData) -> None:
     """Write binary PLY in mm, a column for every component of the node data."""
     from meshio import ply
@@ -127,15 +99,16 @@ def write_obj(path: Path, surface: Surface, node_data: NodeData) -> None:
 def _mesh(surface: Surface, node_data: dict[str, np.ndarray] | None = None) -> Any:
     import meshio
 
-    cells = [("triangle", surface.faces.astype(np.int32))]
-    return meshio.Mesh(np.array(surface.vertices_mm), cells, point_data=node_data)
+    cells: Any = [("triangle", surface.faces.astype(np.int32))]
+    data: Any = node_data
+    return meshio.Mesh(np.array(surface.vertices_mm), cells, point_data=data)
 
 
 def _guarded(path: Path, parse: Callable[[], Any]) -> Any:
     """Run a parser that was not written for hostile files, whatever it may raise."""
     try:
         with warnings.catch_warnings():
-            # The STL reader multiplies a uint32 past its range on every ASCII file.
+            # NumPy warns about short or odd tables; the checks below say the same as errors.
             warnings.simplefilter("ignore")
             return parse()
     except Exception as error:
@@ -174,7 +147,6 @@ def _comments(text: str, mark: str) -> str:
 
 
 FORMATS = (
-    SurfaceFormat("STL", (".stl",), read_stl, write_stl, unit="stated by the caller"),
     SurfaceFormat(
         "PLY",
         (".ply",),

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ..._errors import FileFormatError, InputError
 from ..._types import ArrayLike, PathLike
 from .._surface import Surface
-from . import _cvrti, _mat_search, _meshio, _npz, _opencarp, _tri, _vtk_legacy, _vtk_xml
+from . import _cvrti, _mat_search, _meshio, _npz, _opencarp, _stl, _tri, _vtk_legacy, _vtk_xml
 from ._build import build_surface
 from ._registry import (
     NO_DATA,
@@ -21,7 +21,7 @@ from ._registry import (
 from ._text import number_table, read_text, split_rows
 from ._units import to_mm
 
-for _module in (_tri, _cvrti, _opencarp, _vtk_legacy, _vtk_xml, _meshio, _npz, _mat_search):
+for _module in (_tri, _cvrti, _opencarp, _vtk_legacy, _vtk_xml, _stl, _meshio, _npz, _mat_search):
     for _surface_format in _module.FORMATS:
         register_format(_surface_format, replace=True)
 
@@ -65,7 +65,7 @@ def write_surface(
 ) -> None:
     """Write a surface in mm (openCARP: µm); the suffix tells the format.
 
-    Text formats keep every digit of float64. ``.pts`` writes the map3d pair (.pts and .fac),
+    Every digit of float64 is kept, except in STL (float32). ``.pts`` writes the map3d pair (.pts and .fac),
     ``.elem`` the openCARP pair. The file appears whole or not at all.
 
     Args:

@@ -14,7 +14,7 @@ MM_PER_UNIT = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 SMALLEST_MM, LARGEST_MM = 5.0, 5000.0
 
 # No unit makes a body of this size; above it, squares and sums begin to lose their meaning.
-_LARGEST_NUMBER = 1e12
+LARGEST_NUMBER = 1e12
 
 _STATEMENT = re.compile(r"\bunits?\s*[:=]\s*(um|mm|cm|m)\b", re.IGNORECASE)
 
@@ -38,7 +38,7 @@ def to_mm(
             found=f"coordinates that are NaN or infinite, first at node {first} (0-based)",
             expected="finite coordinates",
         )
-    if points.size and np.abs(points).max() > _LARGEST_NUMBER:
+    if points.size and np.abs(points).max() > LARGEST_NUMBER:
         raise FileFormatError(
             where,
             found=f"a coordinate of size {np.abs(points).max():.3g}",

@@ -58,7 +58,7 @@ class _Document:
         header = self.root.get("header_type", "UInt32")
         if header not in ("UInt32", "UInt64"):
             raise self.error(f"header_type {shorten(header)}", "UInt32 or UInt64")
-        self.header = np.dtype(_DTYPES[header]).newbyteorder(self.order)
+        self.header = np.dtype(self.order + _DTYPES[header])
         compressor = self.root.get("compressor", "")
         if compressor not in ("", "vtkZLibDataCompressor"):
             raise self.error(f"compressor {shorten(compressor)}", "no compressor, or zlib")
@@ -106,7 +106,7 @@ class _Document:
                     raise self.error(f"offset {offset} of {what}", "an offset in appended data")
                 stored, packed = self.appended[offset:], self.base64_appended
             raw = self._unpack(stored, packed)
-            values = np.frombuffer(raw, np.dtype(_DTYPES[kind]).newbyteorder(self.order))
+            values = np.frombuffer(raw, np.dtype(self.order + _DTYPES[kind]))
             with np.errstate(invalid="ignore"):
                 return values.astype(np.float64)
         except (ValueError, OverflowError, binascii.Error, zlib.error) as error:
@@ -225,7 +225,7 @@ def write(path: Path, surface: Surface, node_data: NodeData) -> None:
 
 def _data_array(key: str, values: np.ndarray) -> str:
     kind = {"f": "Float64", "i": "Int64", "u": "UInt8"}[values.dtype.kind]
-    data = np.ascontiguousarray(values).astype(np.dtype(_DTYPES[kind]).newbyteorder("<")).tobytes()
+    data = np.ascontiguousarray(values).astype("<" + _DTYPES[kind]).tobytes()
     text = base64.b64encode(len(data).to_bytes(8, "little") + data).decode()
     components = values.shape[1] if values.ndim == 2 else 1
     return (
