@@ -37,7 +37,7 @@ def band_pass(
             fewer samples than the filter needs.
 
     >>> import numpy as np
-    >>> hum = Recording([np.sin(2 * np.pi * 200 * np.arange(2000) / 1000)], 1000, "mV")
+    >>> hum = Recording([np.sin(2 * np.pi * 200 * np.arange(2001) / 1000)], 1000, "mV")
     >>> bool(np.abs(band_pass(hum, 0.5, 40).samples[0, 500:1500]).max() < 1e-4)
     True
     """
@@ -83,7 +83,7 @@ def notch(
         InputError: a frequency at or above half the sampling rate, or too few samples.
 
     >>> import numpy as np
-    >>> hum = Recording([np.sin(2 * np.pi * 50 * np.arange(4000) / 1000)], 1000, "mV")
+    >>> hum = Recording([np.sin(2 * np.pi * 50 * np.arange(4001) / 1000)], 1000, "mV")
     >>> bool(np.abs(notch(hum, 50).samples[0, 1000:3000]).max() < 1e-3)
     True
     """

@@ -165,9 +165,9 @@ def standard_12_lead(electrodes: Names) -> LeadSystem:
     >>> ecg.weights.shape, bool(abs(ecg.weights.sum(axis=1)).max() < 1e-15)
     ((12, 9), True)
     """
-    limb = limb_leads(electrodes)
     chest = tuple(f"V{i}" for i in range(1, 7))
-    columns = _find(limb.electrodes, chest)
+    columns = _find(_electrode_names(electrodes), (*_LIMB, *chest))[len(_LIMB) :]
+    limb = limb_leads(electrodes)
     weights = np.tile(-wilson_central_terminal(limb.electrodes), (len(chest), 1))
     weights[np.arange(len(chest)), columns] += 1
     return LeadSystem(limb.names + chest, limb.electrodes, np.concatenate([limb.weights, weights]))
