@@ -12,6 +12,7 @@ from .._checks import check_array, check_indices, freeze
 from .._errors import InputError
 from .._types import ArrayLike, Matrix
 from ..geometry import Surface
+from ..signals import Electrodes
 
 
 class Source(enum.Enum):
@@ -80,8 +81,8 @@ class ObservationOperator:
         _check_side("heart", heart, "columns", array.shape[1], array.shape[0])
         if leads is None:
             _check_side("observed", observed, "rows", array.shape[0], array.shape[1])
-        elif np.shape(leads)[0] != array.shape[0] or (
-            observed is not None and np.shape(leads)[1] != observed.n_nodes
+        elif _shape(leads)[0] != array.shape[0] or (
+            observed is not None and _shape(leads)[1] != observed.n_nodes
         ):
             raise InputError(
                 "leads",
@@ -128,7 +129,7 @@ class ObservationOperator:
         shape = (self.n_sources,) if one_instant else (self.n_sources, "n_times")
         return self.matrix @ check_array(potentials, "potentials", shape=shape)
 
-    def observe(self, rows: Any) -> "ObservationOperator":
+    def observe(self, rows: Electrodes | ArrayLike | sp.csr_array) -> "ObservationOperator":
         """Return the operator seen by leads instead of by all rows.
 
         Args:
@@ -141,7 +142,7 @@ class ObservationOperator:
         Raises:
             InputError: row numbers out of range, or a matrix that does not fit.
         """
-        chosen = getattr(rows, "interpolation_matrix", rows)
+        chosen: Any = rows.interpolation_matrix if isinstance(rows, Electrodes) else rows
         if sp.issparse(chosen) or np.ndim(chosen) == 2:
             chosen = sp.csr_array(chosen, dtype=np.float64)
         else:
@@ -150,7 +151,7 @@ class ObservationOperator:
             chosen = sp.csr_array(
                 (ones, (np.arange(len(numbers)), numbers)), shape=(len(numbers), self.n_observed)
             )
-        if np.shape(chosen)[1] != self.n_observed:
+        if _shape(chosen)[1] != self.n_observed:
             raise InputError(
                 "rows",
                 found=f"an interpolation matrix of shape {chosen.shape}",
@@ -161,6 +162,10 @@ class ObservationOperator:
         return replace(
             self, matrix=chosen @ self.matrix, leads=chosen if before is None else chosen @ before
         )
+
+
+def _shape(matrix: Any) -> tuple[int, int]:
+    return matrix.shape
 
 
 def _check_side(where: str, surface: Surface | None, axis: str, size: int, other: int) -> None:
