@@ -1,5 +1,15 @@
 """Excitable tissue on a surface: reaction–diffusion, activation and recovery."""
 
+from ._activation import ActivationMethod as ActivationMethod
+from ._activation import Deflection as Deflection
+from ._activation import SteepestDownstroke as SteepestDownstroke
+from ._activation import SteepestUpstroke as SteepestUpstroke
+from ._activation import Threshold as Threshold
+from ._activation import activation_recovery_interval as activation_recovery_interval
+from ._activation import activation_times as activation_times
+from ._activation import recovery_times as recovery_times
+from ._conduction import ConductionVelocity as ConductionVelocity
+from ._conduction import conduction_velocity as conduction_velocity
 from ._diffusion import EdgeDiffusion as EdgeDiffusion
 from ._diffusion import SurfaceLaplacian as SurfaceLaplacian
 from ._diffusion import diffusion_matrix as diffusion_matrix
@@ -19,6 +29,8 @@ from ._rollout import rollout as rollout
 from ._simulate import Simulation as Simulation
 from ._simulate import make_drive as make_drive
 from ._simulate import simulate_beat as simulate_beat
+from ._spatiotemporal import SpatioTemporal as SpatioTemporal
+from ._spatiotemporal import SpatioTemporalDeflection as SpatioTemporalDeflection
 from ._steppers import ExplicitEuler as ExplicitEuler
 from ._steppers import ExplicitHeun as ExplicitHeun
 from ._steppers import RungeKutta4 as RungeKutta4
