@@ -64,10 +64,10 @@ def _pierces(ends: np.ndarray, corners: np.ndarray) -> np.ndarray:
     height_p = -np.einsum("ix,ix->i", a, normal)
     height_q = height_p + np.einsum("ix,ix->i", along, normal)
     ab, bc, ca = (np.einsum("ix,ix->i", along, np.cross(x, y)) for x, y in ((a, b), (b, c), (c, a)))
-    # Volumes below rounding error count as touching.
+    # Below rounding error an end lies in the plane (touching), or the edge meets a side (piercing).
     scale = 1e-12 * (np.abs(corners - ends[:, :1]).max(axis=(1, 2), initial=0.0) + 1e-300) ** 3
-    same_sense = (np.minimum(np.minimum(ab, bc), ca) > scale) | (
-        np.maximum(np.maximum(ab, bc), ca) < -scale
+    same_sense = (np.minimum(np.minimum(ab, bc), ca) >= -scale) | (
+        np.maximum(np.maximum(ab, bc), ca) <= scale
     )
     return (
         (height_p * height_q < 0)

@@ -159,8 +159,7 @@ def cap(surface: Surface, *, new_node: bool = True) -> Surface:
 
     >>> from cardiotwin.geometry import zoo
     >>> ball = zoo.sphere(162)
-    >>> opened = Surface(ball.vertices_mm, ball.faces[ball.centroid_mm[2] + 40 > ball.vertices_mm[
-    ...     ball.faces].mean(axis=1)[:, 2]])
+    >>> opened = Surface(ball.vertices_mm, ball.faces[ball.face_normals[:, 2] < 0.8])
     >>> cap(opened).is_closed, clean(cap(opened))[0].euler_number
     (True, 2)
     """
@@ -270,7 +269,7 @@ def _ears_with_nodes_inside(
     inside = np.ones((len(a), len(ring)), dtype=bool)
     for start, end in ((a, b), (b, c), (c, a)):
         inside &= np.cross((end - start)[:, None], ring[None] - start[:, None]) @ normal > 1e-12
-    return inside.any(axis=1)
+    return np.asarray(inside.any(axis=1))
 
 
 def _face_neighbours(surface: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

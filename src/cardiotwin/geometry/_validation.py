@@ -96,12 +96,7 @@ class SurfaceReport:
             ("triangles without area", str(self.degenerate_faces)),
             ("unused nodes", str(self.unused_nodes)),
             ("edges with > 2 triangles", str(self.nonmanifold_edges)),
-            (
-                "self-intersections",
-                "not looked for"
-                if self.self_intersections is None
-                else f"{self.self_intersections}",
-            ),
+            ("self-intersections", "not looked for" if crossings is None else str(crossings)),
             ("edge min / mean / max", f"{edge} mm"),
             ("smallest angle 0 / 5 / 50 %", f"{angle}°"),
             ("aspect ratio median, max", f"{q.aspect_ratio[0]:.3g}, {q.aspect_ratio[1]:.3g}"),
