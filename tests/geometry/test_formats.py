@@ -391,6 +391,8 @@ def test_unknown_suffix_and_missing_file(tmp_path, ball):
     write_surface(tmp_path / "heart.tri", ball)
     with pytest.raises(errors.FileFormatError, match=r"nothing there.*Did you mean heart\.tri"):
         read_surface(tmp_path / "haert.tri", unit="mm")
+    with pytest.raises(errors.FileFormatError, match=r"heart\.pts: found nothing there"):
+        read_surface(tmp_path / "heart.pts", unit="mm")
 
 
 def test_users_add_formats(tmp_path, ball, monkeypatch):
@@ -422,12 +424,11 @@ def test_ten_thousand_nodes_in_half_a_second(tmp_path):
     for suffix in (*ORDERED, ".stl"):
         write_surface(tmp_path / f"fine{suffix}", surface)
         times = []
-        for _ in range(2):
+        for _ in range(3):
             begin = time.perf_counter()
             read_surface(tmp_path / f"fine{suffix}", unit=unit_for(suffix))
             times.append(time.perf_counter() - begin)
-        # The aim is 0.5 s; the factor is for a machine that does other things as well.
-        assert min(times) < 2.0, (suffix, times)
+        assert min(times) < 0.5, (suffix, times)
 
 
 REAL = [

@@ -12,8 +12,9 @@ from ._text import number_table, read_text, split_rows, table_lines, whole_numbe
 def read(path: Path, name: str) -> SurfaceFile:
     """Read both files of the pair, whichever was named."""
     del name
-    points_path, faces_path = beside(path, ".pts"), beside(path, ".fac")
+    points_path = beside(path, ".pts")
     vertices = number_table(points_path, split_rows(read_text(points_path)), 3)
+    faces_path = beside(path, ".fac")
     rows = split_rows(read_text(faces_path))
     corners = whole_numbers(
         faces_path,

@@ -12,9 +12,13 @@ from ..._errors import CardiotwinError, FileFormatError, InputError
 from ..._files import atomic_path
 from .._surface import Surface
 from ._registry import NodeData, SurfaceFile, SurfaceFormat
-from ._text import MAX_BYTES, read_bytes, shorten
+from ._text import read_bytes, shorten
 
 _VERTICES = re.compile(r"(?:(.+)_)?vertices(?:_(um|mm|cm|m))?")
+
+
+# Ten million nodes; a small archive can unpack to a thousand times its size.
+_MAX_ARRAY_BYTES = 2**28
 
 
 def read(path: Path, name: str) -> SurfaceFile:
@@ -114,11 +118,11 @@ def _choose(path: Path, surfaces: dict[str, tuple[str, str, str | None]], name: 
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if member.file_size > MAX_BYTES:
+    if member.file_size > _MAX_ARRAY_BYTES:
         raise FileFormatError(
             f"{path}: {member.filename}",
             found=f"{member.file_size} bytes announced",
-            expected="less than 1 GiB",
+            expected="less than 256 MiB",
         )
     data = archive.read(member)
     stream = io.BytesIO(data)

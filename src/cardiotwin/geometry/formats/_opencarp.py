@@ -58,9 +58,8 @@ def recognizes(path: Path) -> bool:
 def read(path: Path, name: str) -> SurfaceFile:
     """Read the pair of ``.pts`` and ``.elem``."""
     del name
-    points_path, elements_path = beside(path, ".pts"), beside(path, ".elem")
-    vertices = read_coordinates(points_path)
-    faces, _ = _read_elements(elements_path, last=len(vertices) - 1)
+    vertices = read_coordinates(beside(path, ".pts"))
+    faces, _ = _read_elements(beside(path, ".elem"), last=len(vertices) - 1)
     return SurfaceFile(vertices, faces, unit="um")
 
 

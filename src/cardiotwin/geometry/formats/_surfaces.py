@@ -65,8 +65,8 @@ def write_surface(
 ) -> None:
     """Write a surface in mm (openCARP: µm); the suffix tells the format.
 
-    Every digit of float64 is kept, except in STL (float32). ``.pts`` writes the map3d pair (.pts and .fac),
-    ``.elem`` the openCARP pair. The file appears whole or not at all.
+    Every digit of float64 is kept, except in STL (float32). ``.pts`` writes the map3d pair
+    (.pts and .fac), ``.elem`` the openCARP pair. The file appears whole or not at all.
 
     Args:
         path: where to write.

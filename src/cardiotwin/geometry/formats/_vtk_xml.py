@@ -145,10 +145,9 @@ class _Document:
         stored = stored[4 * -(-used // 3) if packed else used :]
         body = take(0, int(sizes.sum()))
         pieces, at = [], 0
-        for size in sizes.astype(np.int64).tolist():
-            pieces.append(
-                zlib.decompressobj().decompress(body[at : at + size], max(int(block), int(last), 1))
-            )
+        for k, size in enumerate(sizes.astype(np.int64).tolist()):
+            limit = int(last if k == first - 1 and last else block)
+            pieces.append(zlib.decompressobj().decompress(body[at : at + size], max(limit, 1)))
             at += size
         return b"".join(pieces)
 
