@@ -1,0 +1,88 @@
+"""Result folders appear whole or not at all."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .._errors import InputError
+from .._types import PathLike
+
+SCHEMA = "cardiotwin.reconstruction"
+
+
+@contextmanager
+def atomic_folder(folder: PathLike, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside ``folder`` that takes its name when the block ends well.
+
+    An exception or an interrupt removes the temporary folder and leaves what stood there
+    before. An old result is only replaced once the new one is complete; anything that is not
+    a result of ours is never replaced.
+
+    Args:
+        folder: the folder to make.
+        overwrite: whether an earlier result may be replaced.
+
+    Raises:
+        InputError: something stands there and may not be replaced.
+    """
+    target = Path(folder).resolve()
+    _check_target(target, overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        yield temporary
+        _check_target(target, overwrite)
+        _take_place(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target.is_dir() and is_result(target)):
+        raise InputError(
+            f"folder {target}",
+            found="something that is not a result of cardiotwin",
+            expected="a new name, or an earlier result",
+            advice="It is not replaced, not even with overwrite=True: choose another folder.",
+        )
+    if not overwrite:
+        raise InputError(
+            f"folder {target}",
+            found="an earlier result",
+            expected="a new name",
+            advice="Choose another folder, or say overwrite=True.",
+        )
+
+
+def is_result(folder: Path) -> bool:
+    """Tell whether ``folder`` holds a result.json of ours."""
+    try:
+        content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("schema") == SCHEMA
+
+
+def _take_place(temporary: Path, target: Path) -> None:
+    if not target.exists():
+        os.replace(temporary, target)
+        return
+    # A folder cannot be replaced in one step: the old one steps aside and returns on failure.
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-old-"))
+    os.replace(target, aside)
+    try:
+        os.replace(temporary, target)
+    except BaseException:
+        os.replace(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

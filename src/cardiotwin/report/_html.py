@@ -1,0 +1,194 @@
+"""One self-contained page about one reconstruction: no network, no plug-in, no server."""
+
+import base64
+import hashlib
+import json
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._files import atomic_path
+from .._types import PathLike
+from ._charts import NINETY_PERCENT, unit_criterion
+from ._isolines import isochrone_levels
+from ._packing import Pack
+from ._sections import build_body
+from ._saved import SavedReconstruction
+from ._store import load_reconstruction
+from ._views import View, choose_views
+
+_SCRIPTS = ("surfaces.js", "charts.js", "page.js")
+
+
+def write_report(
+    result: SavedReconstruction | PathLike, path: PathLike | None = None
+) -> Path:
+    """Write report.html: one file that works offline in any current browser.
+
+    It shows heart and torso in 3-D over time, truth and reconstruction side by side,
+    electrograms of any node, activation maps with isochrones, the choice of λ, the metrics,
+    and how it was all computed. Time series are quantized to 4096 levels for the page; the
+    exact numbers are in the result folder.
+
+    Args:
+        result: a result folder, or what `load_reconstruction` gave.
+        path: file to write; ``report.html`` in the folder when left out.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        FileFormatError: not a result folder, or a damaged one.
+        InputError: neither a folder nor a path is given.
+
+    >>> import tempfile
+    >>> from cardiotwin.ecgi import InverseProblem, Tikhonov, Fixed, reconstruct
+    >>> from cardiotwin.report import save_reconstruction
+    >>> problem = InverseProblem([[0.6, 0.4], [0.3, 0.7]], [[1.0], [0.0]])
+    >>> answer = reconstruct(problem, Tikhonov(order=0, rule=Fixed(0.1)))
+    >>> folder = save_reconstruction(Path(tempfile.mkdtemp()) / "out", answer, unit="mV")
+    >>> write_report(folder).name
+    'report.html'
+    """
+    if isinstance(result, SavedReconstruction):
+        saved = result
+        target = Path("report.html" if path is None else path)
+    else:
+        saved = load_reconstruction(result)
+        target = Path(result) / "report.html" if path is None else Path(path)
+    page = render_page(saved)
+    with atomic_path(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def render_page(saved: SavedReconstruction) -> str:
+    """Return the page as text."""
+    assets = files(__package__) / "_assets"
+    views = choose_views(saved)
+    pack = _pack(saved, views)
+    facts = {
+        "arrays": pack.table,
+        "unit": saved.unit,
+        "views": [view.facts() for view in views],
+        "band": NINETY_PERCENT,
+        "charts": _chart_facts(saved),
+        "firstNode": _telling_node(saved),
+        "firstFrame": _telling_frame(saved),
+    }
+    style = (assets / "report.css").read_text(encoding="utf-8")
+    script = "\n".join((assets / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    script = f'"use strict";(() => {{\n{script}\n}})();'
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # The browser itself forbids every request and every script but ours.
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f'<meta name="generator" content="cardiotwin {escape(saved.provenance.version)}">\n'
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(saved.title)} · cardiotwin</title>\n<style>\n{style}\n</style>\n</head>\n"
+        f"<body>\n{build_body(saved, views)}\n"
+        f'<script type="application/json" id="facts">{_safe_json(facts)}</script>\n'
+        f'<script type="text/plain" id="arrays">{pack.text()}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _safe_json(value: Any) -> str:
+    """Write JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _pack(saved: SavedReconstruction, views: list[View]) -> Pack:
+    pack = Pack()
+    pack.add("times", saved.times_ms)
+    for side in ("heart", "torso"):
+        surface = getattr(saved, side)
+        if surface is not None:
+            pack.add(f"{side}_vertices", surface.vertices_mm)
+            pack.add(f"{side}_normals", surface.node_normals)
+            pack.add(f"{side}_faces", surface.faces)
+    series = {
+        "reconstruction": saved.heart_potentials,
+        "truth": saved.truth,
+        "torso": saved.torso_potentials,
+        "body_measured": saved.body_measured,
+        "body_predicted": saved.body_predicted,
+    }
+    if saved.uncertainty is not None:
+        series["spread"] = saved.uncertainty.standard_deviation
+    for name, values in series.items():
+        if values is not None:
+            pack.add_series(name, np.asarray(values))
+    if saved.electrodes_mm is not None:
+        pack.add("electrodes", saved.electrodes_mm)
+    for view in views:
+        if view.still is not None:
+            pack.add(f"still_{view.name}", view.still)
+    return pack
+
+
+def _chart_facts(saved: SavedReconstruction) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "residual": _floats(saved.body_residual_by_time),
+        "bodyRms": _floats(np.sqrt(np.mean(saved.body_measured**2, axis=0))),
+        "leads": list(saved.lead_names),
+    }
+    if saved.truth is not None:
+        size = np.sqrt(np.mean(saved.truth**2, axis=0))
+        facts["errorRms"] = _floats(np.sqrt(np.mean(saved.error**2, axis=0)))
+        facts["truthRms"] = _floats(size)
+    known = saved.activation_known
+    if known is not None and known.any():
+        facts["activation"] = {
+            "truth": _floats(saved.truth_activation_ms[known]),
+            "found": _floats(saved.activation_ms[known]),
+            "ticks": _floats(isochrone_levels(saved.truth_activation_ms, about=6)),
+        }
+    elif saved.activation_ms is not None:
+        facts["activation"] = {
+            "found": _floats(saved.activation_ms[np.isfinite(saved.activation_ms)])
+        }
+    choice = saved.parameter
+    if choice is not None and len(choice.candidates):
+        facts["choice"] = {
+            "rule": choice.rule,
+            "value": float(np.median(choice.value)),
+            "candidates": _floats(choice.candidates),
+            "criterion": _floats(unit_criterion(choice.criterion)),
+            "interval": _floats(np.array(choice.interval)),
+            "others": {k: v for k, v in choice.others.items() if np.isfinite(v) and v > 0},
+            "byTime": _floats(choice.value) if len(choice.value) == len(saved.times_ms) > 1 else [],
+        }
+    return facts
+
+
+def _floats(values: np.ndarray) -> list[float | None]:
+    """Round for the page: six digits, null where not finite."""
+    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(values).tolist()]
+
+
+def _telling_frame(saved: SavedReconstruction) -> int:
+    """Return the instant of the steepest change: the front is then under way."""
+    if len(saved.times_ms) < 3:
+        return 0
+    shown = saved.heart_potentials if saved.truth is None else saved.truth
+    spread = np.var(shown, axis=0)
+    return int(np.argmax(spread))
+
+
+def _telling_node(saved: SavedReconstruction) -> int:
+    """Return a node whose electrogram is as wrong as the median: neither the best nor the worst."""
+    error = saved.error
+    size = np.var(saved.heart_potentials, axis=1) if error is None else np.mean(error**2, axis=1)
+    return int(np.argsort(size)[len(size) // 2])
