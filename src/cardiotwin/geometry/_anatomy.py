@@ -6,12 +6,15 @@ The numbers are ordinary adult proportions, drawn freehand: they come from no da
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
-from ._shapes import smooth_intersection, smooth_union
+from .._errors import GeometryError
+from ._shapes import gauge_radius, smooth_intersection, smooth_union
+from ._star import star_surface
 from ._surface import Surface
 
 TORSO_REACH_MM = 420.0
@@ -120,9 +123,97 @@ def lead_positions(torso: Surface, scale: float = 1.0) -> dict[str, Float[np.nda
     return dict(zip(_LEADS, starts + distance[:, None] * rays, strict=True))
 
 
-def lung_surfaces(heart: Surface, scale: float = 1.0, *, seed: int = 0) -> tuple[Surface, ...]:
-    raise NotImplementedError
+def lung_surfaces(
+    heart: Surface, scale: float = 1.0, *, n_nodes: int = 300, seed: int = 0
+) -> tuple[Surface, Surface]:
+    """Make the right and the left lung in the room that the heart leaves.
+
+    A lung is the part of the chest 10 mm or more below the skin, above the diaphragm, beside the
+    midline, and at least 6 mm beyond the plane that touches the heart on that lung's side.
+
+    Args:
+        heart: the meshed heart in its place.
+        scale: how much the torso was enlarged.
+        n_nodes: nodes of each lung.
+        seed: another seed gives other meshes.
+
+    Returns:
+        (right, left), closed and outward.
+    """
+    lungs = []
+    for name, side in (("right lung", -1.0), ("left lung", 1.0)):
+        centre = scale * np.array([side * 92.0, 22.0, 70.0])
+        # The heart lies to the front, so the plane between them faces sideways and back.
+        normal = np.array([side * 0.86, 0.51, 0.0])
+        normal /= np.linalg.norm(normal)
+        wall = float((heart.vertices_mm @ normal).max()) + 6.0
+        room = float(centre @ normal) - wall
+        if room < 10:
+            raise GeometryError(
+                name,
+                found=f"{room:.3g} mm between its middle and the heart",
+                expected="at least 10 mm",
+                advice="Make the heart smaller, the torso larger, or leave out the lungs.",
+            )
+        gauge = partial(
+            _lung_gauge, centre=centre, normal=normal, room=room, side=side, scale=scale
+        )
+        radius = gauge_radius(gauge, reach_mm=TORSO_REACH_MM * scale)
+        lungs.append(star_surface(radius, n_nodes, centre_mm=centre, seed=seed, name=name))
+    return lungs[0], lungs[1]
 
 
-def cavity_surfaces(frame, centre, enlargement, *, seed=0):
-    raise NotImplementedError
+def _lung_gauge(
+    offset: Float[np.ndarray, "n 3"],
+    *,
+    centre: Float[np.ndarray, " 3"],
+    normal: Float[np.ndarray, " 3"],
+    room: float,
+    side: float,
+    scale: float,
+) -> Float[np.ndarray, " n"]:
+    points = (centre + offset) / scale
+    # Shrunk toward the axis of the trunk, which keeps about 10 mm to the skin everywhere.
+    skin = torso_gauge(points / np.array([0.9, 0.88, 0.9]))
+    beside = np.maximum(-side * offset[:, 0] / (side * centre[0] - 14 * scale), 0)
+    behind = np.maximum(-offset @ normal / room, 0)
+    above = np.maximum(-offset[:, 2] / (78 * scale), 0)
+    below = np.maximum(offset[:, 2] / (112 * scale), 0)
+    return smooth_intersection(skin**2, beside, behind, above, below, sharpness=7.0)
+
+
+def cavity_surfaces(
+    frame: HeartFrame,
+    centre: Float[np.ndarray, " 3"],
+    enlargement: float,
+    *,
+    n_nodes: int = 200,
+    seed: int = 0,
+) -> tuple[Surface, Surface]:
+    """Make the left and the right blood cavity: ellipsoids inside the walls of `heart_gauge`.
+
+    Args:
+        frame: axes of the heart.
+        centre: (3,) place of the heart's centre in mm.
+        enlargement: factor from `heart_gauge` to the heart's volume.
+        n_nodes: nodes of each cavity.
+        seed: another seed gives other meshes.
+
+    Returns:
+        (left, right), closed and outward.
+    """
+    cavities = []
+    # Middle and half-axes in the heart's own frame, before enlargement.
+    for name, middle, half in (
+        ("left cavity", (-14.0, 0.0, 0.0), (21.0, 23.0, 38.0)),
+        ("right cavity", (30.0, 0.0, -9.0), (13.0, 30.0, 29.0)),
+    ):
+        size = np.array(half)
+
+        def radius(directions: np.ndarray, size: np.ndarray = size) -> np.ndarray:
+            return 1 / np.linalg.norm(directions / size, axis=1)
+
+        local = star_surface(radius, n_nodes, seed=seed)
+        points = enlargement * (local.vertices_mm + np.array(middle)) @ frame.axes + centre
+        cavities.append(Surface(points, local.faces, name))
+    return cavities[0], cavities[1]
