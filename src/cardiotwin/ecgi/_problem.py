@@ -12,8 +12,8 @@ from .._errors import InputError
 from .._types import ArrayLike, Potentials
 from ..geometry import Surface
 from ..signals import Electrodes, Recording
-from ._operator import ObservationOperator
-from ._reference import AsRecorded, Reference
+from ._operator import ObservationOperator, Source
+from ._reference import AsRecorded, MeanOfLeads, Reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class InverseProblem:
         times_ms: ArrayLike | None = None,
     ):
         if not isinstance(operator, ObservationOperator):
-            operator = ObservationOperator.from_matrix(operator)
+            operator = ObservationOperator(operator, Source.EPICARDIAL)
         if isinstance(body_potentials, Recording):
             samples = body_potentials.samples
             times_ms = body_potentials.times_ms if times_ms is None else times_ms
@@ -115,24 +115,33 @@ class InverseProblem:
         return self.body_potentials.shape[1]
 
     @cached_property
-    def _projection(self) -> Float[np.ndarray, "n_kept n_kept"]:
-        return self.reference.projection(len(self.kept))
+    def projection(self) -> Float[np.ndarray, "n_kept n_kept"]:
+        """(n_kept, n_kept) P of the reference at the kept leads."""
+        reference = self.reference
+        if isinstance(reference, MeanOfLeads):
+            reference = reference.among(self.kept)
+        return freeze(reference.projection(len(self.kept)))
 
     @cached_property
-    def matrix(self) -> Float[np.ndarray, "n_kept n_nodes"]:
-        """(n_kept, n_nodes) P R: the operator at the kept leads, referenced like the data."""
+    def lead_matrix(self) -> Float[np.ndarray, "n_kept n_nodes"]:
+        """(n_kept, n_nodes) R: the operator at the kept leads, before the reference."""
         if self.rows is None:
             observed = self.operator.matrix
         elif isinstance(self.rows, Electrodes):
             observed = self.rows.interpolation_matrix @ self.operator.matrix
         else:
             observed = self.operator.matrix[self.rows]
-        return freeze(self._projection @ np.asarray(observed)[self.kept])
+        return freeze(np.asarray(observed)[self.kept])
+
+    @cached_property
+    def matrix(self) -> Float[np.ndarray, "n_kept n_nodes"]:
+        """(n_kept, n_nodes) P R: the operator at the kept leads, referenced like the data."""
+        return freeze(self.projection @ self.lead_matrix)
 
     @cached_property
     def data(self) -> Float[np.ndarray, "n_kept n_times"]:
         """(n_kept, n_times) P y: the kept leads against the reference."""
-        return freeze(self._projection @ self.body_potentials[self.kept])
+        return freeze(self.projection @ self.body_potentials[self.kept])
 
     def excluding(self, leads: Sequence[int]) -> "InverseProblem":
         """Return the same problem with more leads left out (numbers in the recording)."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .._checks import check_indices
+from .._errors import InputError
 from .._types import ArrayLike
 
 
@@ -77,5 +78,24 @@ class MeanOfLeads:
     def projection(self, n_leads: int) -> Float[np.ndarray, "n_leads n_leads"]:
         """Return I − 1 wᵀ with w the weights of the mean."""
         chosen = check_indices(self.leads, "leads of the reference", upper=n_leads)
+        if len(chosen) == 0:
+            raise InputError("reference", found="no leads", expected="at least one")
         weights = np.bincount(chosen, minlength=n_leads) / len(chosen)
         return np.eye(n_leads) - weights
+
+    def among(self, kept: Int[np.ndarray, " n_kept"]) -> "MeanOfLeads":
+        """Return the same reference in the numbering of the leads that are kept.
+
+        Raises:
+            InputError: a lead of the reference is not kept.
+        """
+        chosen = check_indices(self.leads, "leads of the reference", upper=2**31)
+        lost = np.setdiff1d(chosen, kept)
+        if len(lost):
+            raise InputError(
+                "reference",
+                found=f"lead {int(lost[0])}, which is excluded or not there",
+                expected="leads that are kept",
+                advice="Choose another reference, for instance CommonAverage().",
+            )
+        return MeanOfLeads(np.searchsorted(kept, chosen))
