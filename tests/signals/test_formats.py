@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 
 from cardiotwin import FileFormatError, InputError, UnitError
 from cardiotwin.signals import Recording, read_recording, write_recording
@@ -224,6 +225,30 @@ def test_matlab_is_searched_by_name_then_by_shape(tmp_path, rng):
         read_recording(path, unit="mV", rate_hz=1000)
     turned = read_recording(path, key="a", unit="mV", rate_hz=1000, n_channels=30)
     np.testing.assert_allclose(turned.samples, values.T)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_matlab_structures_cells_and_number_types(tmp_path, rng, compressed):
+    path = tmp_path / "run.mat"
+    values = rng.integers(-90, 90, size=(5, 20))
+    cells = np.empty((1, 2), dtype=object)
+    cells[0, 0], cells[0, 1] = values.astype("i2"), "two words"
+    content = {
+        "deep": {"deeper": {"potvals": values.astype("f4"), "unit": "µV", "fs": 500}},
+        "cells": cells,
+        "empty": np.zeros((0, 3)),
+        "flag": np.array([[True, False]]),
+        "complex": np.array([[1j]]),
+        "sparse": scipy.sparse.eye_array(3, format="csc"),
+    }
+    scipy.io.savemat(path, content, do_compression=compressed)
+    first = read_recording(path)
+    second = read_recording(path, key="cells[0]", unit="uV", rate_hz=500)
+    np.testing.assert_array_equal(first.samples, values)
+    np.testing.assert_array_equal(second.samples, values)
+    assert (first.unit, first.rate_hz) == ("uV", 500)
+    scipy.io.savemat(path, {"potvals": values * 1.0}, format="4")
+    np.testing.assert_array_equal(read_recording(path, unit="mV", rate_hz=1).samples, values)
 
 
 def test_matlab_7_3(tmp_path, rng):

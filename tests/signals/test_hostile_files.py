@@ -26,6 +26,8 @@ def good_files(tmp_path_factory):
     scipy.io.savemat(
         folder / "x.mat", {"ts": {"potvals": values, "unit": "mV"}}, do_compression=True
     )
+    scipy.io.savemat(folder / "u.mat", {"ts": {"potvals": values, "unit": "mV"}})
+    scipy.io.savemat(folder / "v4.mat", {"potvals": values}, format="4")
     np.savetxt(folder / "x.txt", values)
     np.savetxt(folder / "x.dat", values.ravel())
     edfio = pytest.importorskip("edfio")
@@ -73,7 +75,9 @@ def test_random_bytes(tmp_path_factory, ending, content):
     attempt(path, **options_for(ending))
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.npz", "x.igb", "x.mat", "x.edf", "x.txt", "w.hea"])
+@pytest.mark.parametrize(
+    "name", ["x.csv", "x.npz", "x.igb", "x.mat", "u.mat", "v4.mat", "x.edf", "x.txt", "w.hea"]
+)
 @given(data=st.data())
 def test_truncated_and_altered_files(tmp_path_factory, good_files, name, data):
     folder = tmp_path_factory.getbasetemp()
@@ -90,7 +94,7 @@ def test_truncated_and_altered_files(tmp_path_factory, good_files, name, data):
     attempt(path, **(options_for(path.suffix) if name != "w.hea" else {}))
 
 
-@pytest.mark.parametrize("name", ["x.npz", "x.igb", "x.edf", "x.mat"])
+@pytest.mark.parametrize("name", ["x.npz", "x.igb", "x.edf", "x.mat", "u.mat"])
 def test_half_a_file_is_refused(tmp_path, good_files, name):
     path = tmp_path / name
     content = good_files[name]
@@ -106,12 +110,24 @@ def test_half_a_signal_file_is_refused(tmp_path, good_files):
         read_recording(tmp_path / "w.hea")
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.npz", "x.igb", "x.mat", "x.edf", "x.txt", "x.dat"])
+@pytest.mark.parametrize(
+    "name", ["x.csv", "x.npz", "x.igb", "x.mat", "u.mat", "v4.mat", "x.edf", "x.txt", "x.dat"]
+)
 def test_the_unharmed_files_are_read(tmp_path, good_files, name):
     path = tmp_path / name
     path.write_bytes(good_files[name])
     options = {"unit": "mV"} if name == "x.edf" else options_for(path.suffix)
     assert attempt(path, **options) is not None
+
+
+def test_matlab_data_type_that_crashes_other_readers(tmp_path, good_files):
+    content = bytearray(good_files["u.mat"])
+    numbers = content.index(b"\x09\x00\x00\x00\xb0\x04")
+    content[numbers] = 107
+    path = tmp_path / "u.mat"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="data type 107 where numbers should be"):
+        read_recording(path, **TOLD)
 
 
 @given(

@@ -19,7 +19,9 @@ MAX_INFLATION = 1032
 def foreign_parser(path: PathLike, kind: str) -> Iterator[None]:
     """Turn whatever a foreign parser raises on a hostile file into FileFormatError."""
     try:
-        yield
+        # Signalling NaN in altered bytes: told as gaps later, not as warnings here.
+        with np.errstate(invalid="ignore", over="ignore"):
+            yield
     except (CardiotwinError, KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:
@@ -32,7 +34,9 @@ def foreign_parser(path: PathLike, kind: str) -> Iterator[None]:
         ) from error
 
 
-def settle_unit(path: PathLike, stated: Sequence[str | None], given: str | None):
+def settle_unit(
+    path: PathLike, stated: Sequence[str | None], given: str | None
+) -> tuple[str, np.ndarray]:
     """Return (unit, factors): one unit for all channels and the factor of each channel.
 
     Args:
@@ -52,7 +56,7 @@ def settle_unit(path: PathLike, stated: Sequence[str | None], given: str | None)
             advice="Pass unit=…; it is never guessed.",
         )
     units = [unit or given for unit in known]
-    target = next((unit for unit in known if unit), given)
+    target = str(next((unit for unit in known if unit), given))
     kinds = {"electric" if unit in UNITS_PER_VOLT else unit for unit in units}
     if len(kinds) > 1:
         raise UnitError(
@@ -68,7 +72,7 @@ def settle_unit(path: PathLike, stated: Sequence[str | None], given: str | None)
             expected="the unit of the file, or none",
             advice=f"Leave unit out and convert with recording.in_unit({given!r}).",
         )
-    return target, np.array([conversion_factor(str(u), str(target)) for u in units])
+    return target, np.array([conversion_factor(str(u), target) for u in units])
 
 
 def settle_rate(path: PathLike, stated: float | None, given: float | None) -> float:
@@ -140,9 +144,13 @@ def make_recording(
     names: Sequence[str] | None = None,
     start_ms: float = 0.0,
     notes: Sequence[str] = (),
+    factors: np.ndarray | None = None,
 ) -> Recording:
-    """Return a Recording; gaps are bridged in time and their channels listed as missing."""
-    values = np.asarray(values, dtype=np.float64)
+    """Return a Recording of values × factors; gaps are bridged in time and told as missing."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = np.asarray(values, dtype=np.float64)
+        if factors is not None:
+            values = values * factors[:, None]
     if values.ndim != 2 or not values.size:
         raise FileFormatError(
             str(path),

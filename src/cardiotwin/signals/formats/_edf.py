@@ -64,7 +64,8 @@ def read_edf(
     final, factors = settle_unit(path, units, unit)
     return make_recording(
         path,
-        values * factors[:, None],
+        values,
+        factors=factors,
         rate_hz=settle_rate(path, rates[0], rate_hz),
         unit=final,
         names=labels,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._checks import check_file
 from ..._errors import FileFormatError, MissingDependencyError
+from ..._mat5 import mat5_leaves
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import recognize_unit
@@ -25,7 +26,6 @@ from ._common import (
 _SIGNAL_NAMES = ("potvals", "potentials", "ep", "bsp", "signals")
 _RATE_NAMES = ("samplefrequency", "samplingfrequency", "samplingrate", "samplerate", "fs", "fshz")
 _UNIT_NAMES = ("unit", "units")
-_MAX_DEPTH = 6
 
 
 def read_matlab(
@@ -93,7 +93,8 @@ def read_matlab(
     final, factors = settle_unit(path, [stated_unit], unit)
     recording = make_recording(
         path,
-        values * factors[0],
+        values,
+        factors=np.repeat(factors, len(values)),
         rate_hz=settle_rate(path, stated_rate, rate_hz),
         unit=final,
         notes=notes,
@@ -102,31 +103,18 @@ def read_matlab(
 
 
 def _read_v5(path: Path) -> Iterator[tuple[str, Any]]:
+    with open(path, "rb") as handle:
+        # Version 4 begins with small integers, version 5 with text.
+        version_4 = 0 in handle.read(4)
+    if not version_4:
+        yield from mat5_leaves(path)
+        return
     from scipy.io import loadmat
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        content = loadmat(path, struct_as_record=True, squeeze_me=False, chars_as_strings=True)
-    for name, value in content.items():
-        if not name.startswith("__"):
-            yield from _walk(name, value, 0)
-
-
-def _walk(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    if depth > _MAX_DEPTH or not isinstance(value, np.ndarray):
-        return
-    if value.dtype.names:
-        for i, element in enumerate(value.ravel()[:64]):
-            prefix = name if value.size == 1 else f"{name}[{i}]"
-            for field in value.dtype.names:
-                yield from _walk(f"{prefix}.{field}", element[field], depth + 1)
-    elif value.dtype.kind == "O":
-        for i, element in enumerate(value.ravel()[:64]):
-            yield from _walk(name if value.size == 1 else f"{name}[{i}]", element, depth + 1)
-    elif value.dtype.kind == "U":
-        yield name, " ".join(str(text) for text in value.ravel())
-    else:
-        yield name, value
+        content = loadmat(path)
+    yield from ((k, v) for k, v in content.items() if isinstance(v, np.ndarray))
 
 
 def _read_v73(path: Path) -> list[tuple[str, Any]]:

@@ -135,7 +135,8 @@ def read_csv(
     final, factors = settle_unit(path, units, unit)
     return make_recording(
         path,
-        matrix.T * factors[:, None],
+        matrix.T,
+        factors=factors,
         rate_hz=settle_rate(path, stated_rate, rate_hz),
         unit=final,
         names=labels,

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +53,9 @@ def read_wfdb(
     with foreign_parser(header_path, "WFDB"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _check_names(header_path)
-        header = wfdb.rdheader(name, rd_segments=True)
+        header: Any = wfdb.rdheader(name, rd_segments=True)
         _check_claims(header, header_path)
-        record = wfdb.rdrecord(name)
+        record: Any = wfdb.rdrecord(name)
         values = np.asarray(record.p_signal, dtype=np.float64).T
         labels, units, rate = list(record.sig_name), list(record.units), float(record.fs)
     notes: list[str] = []
@@ -67,7 +68,8 @@ def read_wfdb(
     final, factors = settle_unit(header_path, [units[i] for i in rows], unit)
     return make_recording(
         header_path,
-        values[rows] * factors[:, None],
+        values[rows],
+        factors=factors,
         rate_hz=settle_rate(header_path, rate, rate_hz),
         unit=final,
         names=[labels[i] for i in rows],
@@ -107,7 +109,7 @@ def _check_names(header: Path) -> None:
             _check_names(segment)
 
 
-def _check_claims(header, path: Path) -> None:
+def _check_claims(header: Any, path: Path) -> None:
     """Refuse sizes that the signal files cannot hold, before anything is allocated for them."""
     from wfdb.io._signal import BYTES_PER_SAMPLE
 
