@@ -5,7 +5,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import io
 
@@ -135,6 +135,7 @@ def test_undamaged_files_are_read(name):
 
 
 @pytest.mark.parametrize("name", VALID)
+@settings(max_examples=30)
 @given(operations=edits)
 def test_damaged_files(name, operations):
     path = FOLDER / f"hurt-{name}"
@@ -146,6 +147,7 @@ def test_damaged_files(name, operations):
 
 
 @pytest.mark.parametrize("suffix", [*SUFFIXES, ".mat"])
+@settings(max_examples=30)
 @given(data=st.binary(max_size=300))
 def test_random_bytes(suffix, data):
     path = FOLDER / f"random{suffix}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._errors import CardiotwinError, FileFormatError, MissingDependencyError
+from ._mat5 import read_elements
 from ._text import read_bytes, shorten
 
 _MAX_ENTRIES = 125_000_000
@@ -71,36 +72,9 @@ def _read(path: Path, parse: Any) -> MatVariables:
 
 
 def _read_version5(path: Path) -> MatVariables:
-    from scipy import io
-
-    for key, shape, _ in io.whosmat(str(path)):
-        entries = 1
-        for length in shape:
-            entries *= max(int(length), 0)
-        if entries > _MAX_ENTRIES:
-            raise ValueError(f"{key} claims the shape {shape}")
     found = MatVariables()
-    for key, value in io.loadmat(str(path)).items():
-        if not key.startswith("__"):
-            _walk(found, key, value, 0)
+    read_elements(read_bytes(path), found.add, found.remarks.append)
     return found
-
-
-def _walk(found: MatVariables, path: str, value: Any, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"structs nested deeper than {_MAX_DEPTH}")
-    if not isinstance(value, np.ndarray) or type(value).__name__.startswith("Matlab"):
-        found.remarks.append(f"{path} was passed over: {type(value).__name__}.")
-    elif value.dtype.names:
-        for k, element in enumerate(value.ravel()):
-            label = path if value.size == 1 else f"{path}({k + 1})"
-            for key in value.dtype.names:
-                _walk(found, f"{label}.{key}", element[key], depth + 1)
-    elif value.dtype.kind == "O":
-        for k, element in enumerate(value.ravel()):
-            _walk(found, f"{path}{{{k + 1}}}", element, depth + 1)
-    else:
-        found.add(path, value)
 
 
 def _read_hdf5(path: Path) -> MatVariables:
