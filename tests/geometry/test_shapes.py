@@ -129,7 +129,7 @@ def test_organs_do_not_meet(patient):
 
 
 def test_electrodes_lie_on_the_skin_in_anatomical_order(patient):
-    leads, torso = patient.lead_positions_mm, patient.torso
+    leads, torso = patient.standard_leads, patient.torso
     assert set(leads) == {"V1", "V2", "V3", "V4", "V5", "V6", "RA", "LA", "RL", "LL"}
     places = np.array(list(leads.values()))
     inward = places * [0.999, 0.999, 1.0]

@@ -11,6 +11,8 @@ from .._checks import check_array, check_indices, freeze
 from .._errors import GeometryError
 from .._types import ArrayLike, Faces, Vertices
 
+_PAIRS_AT_ONCE = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Surface:
@@ -196,7 +198,11 @@ class Surface:
         """
         self.require_closed()
         points = check_array(points_mm, "points_mm", shape=("n_points", 3))
-        return solid_angles(self, points).sum(axis=1) > 2 * math.pi
+        # In blocks: all pairs of 10,000 points and 20,000 triangles would fill 20 GB.
+        size = max(1, _PAIRS_AT_ONCE // max(1, self.n_faces))
+        starts = range(0, len(points), size)
+        total = [solid_angles(self, points[k : k + size]).sum(axis=1) for k in starts]
+        return np.concatenate([np.empty(0), *total]) > 2 * math.pi
 
     def require_closed(self, where: str | None = None) -> "Surface":
         """Return the surface itself, or say why it is not closed and outward.

@@ -65,7 +65,7 @@ class HumanCase:
         heart_axis: (3,) unit vector from base to apex.
         regions: heart nodes by name: "anterior", "posterior", "left", "right" (patient's
             directions), "apex", "base".
-        lead_positions_mm: electrode name → (3,) place on the torso's triangles: V1–V6, RA, LA,
+        standard_leads: electrode name → (3,) place in mm on the torso's triangles: V1–V6, RA, LA,
             RL, LL.
         lungs: the right and the left lung, if asked for.
         cavities: left and right blood cavity, if asked for.
@@ -78,7 +78,7 @@ class HumanCase:
     base_node: int
     heart_axis: Float[np.ndarray, " 3"]
     regions: dict[str, Int[np.ndarray, " n_region"]]
-    lead_positions_mm: dict[str, Float[np.ndarray, " 3"]]
+    standard_leads: dict[str, Float[np.ndarray, " 3"]]
     lungs: tuple[Surface, ...] = ()
     cavities: tuple[Surface, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
@@ -258,7 +258,9 @@ def human(
     )
     enlargement = (volume / local.volume_ml) ** (1 / 3)
     heart = local.with_vertices(centre + enlargement * local.vertices_mm @ frame.axes)
-    outside = ~torso.contains(heart.vertices_mm)
+    # The nodes nearest to the skin decide; testing all of them would take long on fine meshes.
+    outermost = np.argsort(torso_gauge(heart.vertices_mm / scale))[-300:]
+    outside = ~torso.contains(heart.vertices_mm[outermost])
     if outside.any():
         raise GeometryError(
             "heart_centre_mm",
@@ -273,7 +275,7 @@ def human(
         base_node=_most_along(local.vertices_mm, np.array([0.0, 0.0, -1.0])),
         heart_axis=freeze(frame.apex.copy()),
         regions=_heart_regions(heart.vertices_mm - centre, frame.apex),
-        lead_positions_mm=lead_positions(torso, scale),
+        standard_leads=lead_positions(torso, scale),
         settings={
             "heart_nodes": heart_nodes,
             "torso_nodes": torso_nodes,
