@@ -34,6 +34,7 @@ from ._regularizers import Gradient as Gradient
 from ._regularizers import Magnitude as Magnitude
 from ._regularizers import Regularizer as Regularizer
 from ._regularizers import Roughness as Roughness
+from ._rules import AsTikhonov as AsTikhonov
 from ._rules import CRESO as CRESO
 from ._rules import GCV as GCV
 from ._rules import CheckedGCV as CheckedGCV
