@@ -317,21 +317,25 @@ def test_wfdb_that_lies_is_refused(wfdb_record):
         read_recording(path)
 
 
-def test_edf(tmp_path, rng):
+@pytest.mark.parametrize("form", ["edf", "bdf"])
+def test_edf_and_bdf(tmp_path, rng, form):
     edfio = pytest.importorskip("edfio")
+    make, whole = (edfio.EdfSignal, edfio.Edf) if form == "edf" else (edfio.BdfSignal, edfio.Bdf)
     values = rng.normal(size=(2, 1000))
     signals = [
-        edfio.EdfSignal(row, 500, label=label, physical_dimension=unit)
+        make(row, 500, label=label, physical_dimension=unit)
         for row, label, unit in zip(values, ["ECG I", "ECG II"], ["mV", "uV"], strict=True)
     ]
-    signals.append(edfio.EdfSignal(values[0, ::5], 100, label="slow", physical_dimension="mV"))
-    path = tmp_path / "ecg.edf"
-    edfio.Edf(signals).write(path)
+    signals.append(make(values[0, ::5], 100, label="slow", physical_dimension="mV"))
+    path = tmp_path / f"ecg.{form}"
+    whole(signals).write(path)
     with pytest.raises(FileFormatError, match=r"different rates.*slow 100 Hz.*channels="):
         read_recording(path)
     recording = read_recording(path, channels=["ECG I", "ECG II"])
     np.testing.assert_allclose(recording.samples, values * [[1], [1e-3]], atol=1e-3)
     assert (recording.unit, recording.rate_hz) == ("mV", 500)
+    path.write_bytes(path.read_bytes().replace(b"uV ", "µV ".encode("latin-1")))
+    assert read_recording(path, channels=["ECG II"]).unit == "uV"
 
 
 def test_unknown_ending_is_refused_with_the_list(tmp_path, beat):

@@ -1,6 +1,7 @@
 """Zero-phase filters: second-order sections run forward and backward."""
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -55,7 +56,7 @@ def band_pass(
         )
     kind = "bandpass" if len(limits) == 2 else "lowpass" if low_hz is None else "highpass"
     edges = limits if len(limits) == 2 else limits[0]
-    sections = signal.butter(order, edges, kind, fs=recording.rate_hz, output="sos")
+    sections: Any = signal.butter(order, edges, kind, fs=recording.rate_hz, output="sos")
     slowest = min([*limits, limits[-1] - limits[0]] if len(limits) == 2 else limits)
     return _zero_phase(recording, sections, settle_ms=1000 * order / (math.pi * slowest))
 

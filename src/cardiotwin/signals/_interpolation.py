@@ -127,7 +127,7 @@ def constrained(
     system = sparse.block_array([[energy, reading.T], [reading, None]], format="csc")
     try:
         solve = splu(system).solve
-        worst = np.abs(solve(np.ones(system.shape[0]))).max()
+        worst = np.abs(solve(np.ones(surface.n_nodes + electrodes.n_leads))).max()
     except RuntimeError:
         worst = np.inf
     if not np.isfinite(worst):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .._errors import GeometryError
 from .._types import Points
@@ -32,9 +32,9 @@ def nearest_on_surface(surface: Surface, points: Points) -> NearestPoints:
     corners = surface.vertices_mm[surface.faces]
     centres = corners.mean(axis=1)
     radii = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
-    tree = cKDTree(centres)
+    tree = KDTree(centres)
     # The nearest corner bounds the distance; only triangles whose ball reaches it can be nearer.
-    bound = cKDTree(corners.reshape(-1, 3)).query(points)[0] * (1 + 1e-12) + 1e-12
+    bound = KDTree(corners.reshape(-1, 3)).query(points)[0] * (1 + 1e-12) + 1e-12
     reach = bound + radii.max()
     in_reach = tree.query_ball_point(points, reach, return_length=True)
     block_of_point = np.cumsum(in_reach) // _MAX_PAIRS

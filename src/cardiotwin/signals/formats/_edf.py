@@ -41,8 +41,9 @@ def read_edf(
     notes: list[str] = []
     with foreign_parser(path, "EDF"):
         read = edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf
-        # All bytes are in memory first, so that sizes claimed by the header meet their match.
-        edf = read(path.read_bytes(), lazy_load_data=False)
+        # All bytes are in memory first, so that sizes claimed by the header meet their match;
+        # Latin-1, because many devices write µV where the standard allows only ASCII.
+        edf = read(path.read_bytes(), header_encoding="latin-1")
         signals = list(edf.signals)
         labels = distinct([signal.label for signal in signals], notes)
         if not signals:
