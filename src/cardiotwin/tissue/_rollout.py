@@ -152,7 +152,7 @@ def rollout(
     @jax.checkpoint
     def one_sample(state: State, inputs: Any) -> tuple[State, State]:
         state, _ = lax.scan(
-            one_step, state, inputs, length=steps_per_sample, unroll=min(steps_per_sample, 4)
+            one_step, state, inputs, length=steps_per_sample, unroll=steps_per_sample <= 2
         )
         return state, state
 
