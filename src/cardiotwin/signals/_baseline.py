@@ -5,7 +5,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 
 from .._checks import check_indices, check_number
@@ -96,6 +95,8 @@ class SplineBaseline:
         if len(knots) == 2:
             share = (times - knots[0]) / (knots[1] - knots[0])
             return levels[:, :1] + np.diff(levels, axis=1) * share
+        from scipy.interpolate import CubicSpline
+
         return CubicSpline(knots, levels, axis=1, bc_type="natural")(times)
 
     def _knots(self, recording: Recording) -> Int[np.ndarray, " n_knots"]:

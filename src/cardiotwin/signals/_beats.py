@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import signal
 from scipy.ndimage import uniform_filter1d
 
 from .._checks import check_number
@@ -45,6 +44,8 @@ def detect_beats(
     >>> detect_beats(Recording([beats], 1000, "mV")).tolist()
     [500, 1400, 2300, 3200]
     """
+    from scipy.signal import find_peaks
+
     threshold = check_number(threshold, "threshold", above=0, below=1)
     refractory = check_number(refractory_ms, "refractory_ms", above=0) * recording.rate_hz / 1000
     high = min(_BAND_HZ[1], 0.45 * recording.rate_hz)
@@ -57,7 +58,7 @@ def detect_beats(
     if energy.max() <= (1e-9 * scale) ** 2:
         return np.zeros(0, dtype=np.int64)
     # Zeros at both ends let a beat that is cut by the edge still be a maximum.
-    hits, _ = signal.find_peaks(np.pad(energy, 1), distance=max(1.0, refractory), height=0.0)
+    hits, _ = find_peaks(np.pad(energy, 1), distance=max(1.0, refractory), height=0.0)
     hits = hits - 1
     # Typical QRS: the middle one of as many maxima as a slow heart (40 a minute) has beats.
     expected = max(1, round(recording.duration_ms / 1500))

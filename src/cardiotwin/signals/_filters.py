@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal
 
 from .._checks import check_count, check_number
 from .._errors import InputError
@@ -42,6 +41,8 @@ def band_pass(
     >>> bool(np.abs(band_pass(hum, 0.5, 40).samples[0, 500:1500]).max() < 1e-4)
     True
     """
+    from scipy import signal
+
     order = check_count(order, "order")
     limits = [
         _check_frequency(recording, value, where)
@@ -88,6 +89,8 @@ def notch(
     >>> bool(np.abs(notch(hum, 50).samples[0, 1000:3000]).max() < 1e-3)
     True
     """
+    from scipy import signal
+
     first = _check_frequency(recording, frequency_hz, "frequency_hz")
     quality = check_number(quality, "quality", above=0)
     count = check_count(harmonics, "harmonics")
@@ -111,6 +114,8 @@ def _check_frequency(recording: Recording, value: float, where: str) -> float:
 def _zero_phase(
     recording: Recording, sections: Float[np.ndarray, "n_sections 6"], settle_ms: float
 ) -> Recording:
+    from scipy import signal
+
     least = 3 * (2 * len(sections) + 1)
     if recording.n_samples <= least:
         raise InputError(
