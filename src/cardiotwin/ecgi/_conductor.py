@@ -12,15 +12,16 @@ solves every row exactly (the vertex form of the "autosolid angle").
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import scipy.linalg as la
 from jaxtyping import Float
 
 from .._checks import check_number
-from .._errors import GeometryError, InputError, NumericsError, UnitError
+from .._errors import GeometryError, InputError, NumericsError
 from .._types import Matrix, Vector
-from ..geometry import Surface
+from ..geometry import Surface, check_anatomical_size
 from ._boundary_elements import double_layer_weights
 
 _ON_SURFACE = 1e-6
@@ -67,7 +68,7 @@ class Conductor:
 
     surfaces: tuple[Surface, ...]
     inside: tuple[float, ...]
-    double: list[list[Matrix]] = field(repr=False)
+    double: list[list[np.ndarray]] = field(repr=False)
     within: np.ndarray = field(repr=False)
 
     @classmethod
@@ -161,18 +162,8 @@ def check_heart_and_torso(heart: Surface, torso: Surface) -> None:
         UnitError: a heart smaller than 20 mm or a torso larger than 3 m.
     """
     for surface, where in ((heart, "heart"), (torso, "torso")):
+        check_anatomical_size(surface, surface.name or where)
         check_closed(surface, surface.name or where)
-    if heart.extent_mm < 20 or torso.extent_mm > 3000:
-        small = heart.extent_mm < 20
-        surface, where = (heart, "heart") if small else (torso, "torso")
-        raise UnitError(
-            surface.name or where,
-            found=f"an extent of {surface.extent_mm:.4g} mm",
-            expected="at least 20 mm for a heart and at most 3000 mm for a torso",
-            advice="Coordinates are in millimetres: multiply metres by 1000, centimetres by 10."
-            if small
-            else "Coordinates are in millimetres: divide micrometres by 1000.",
-        )
 
 
 def check_closed(surface: Surface, where: str) -> None:
@@ -234,7 +225,7 @@ def require_inside(inside: bool, inner: str, outer: str) -> None:
         )
 
 
-def check_inclusions(inclusions: Sequence[Inclusion]) -> tuple[Inclusion, ...]:
+def check_inclusions(inclusions: Sequence[Any]) -> tuple[Inclusion, ...]:
     """Return the inclusions as a tuple, or say which entry is none."""
     for i, region in enumerate(inclusions):
         if not isinstance(region, Inclusion):
