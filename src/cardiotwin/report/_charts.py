@@ -84,7 +84,9 @@ def plot_electrograms(
     if len(found) == 1:
         figure.update_yaxes(title=f"potential ({unit})" if unit else "potential")
     else:
-        figure.update_yaxes(tickvals=shift.ravel(), ticktext=labels, title=f"scale: {apart:.3g} {unit} a row")
+        figure.update_yaxes(
+            tickvals=shift.ravel(), ticktext=labels, title=f"scale: {apart:.3g} {unit} a row"
+        )
     return figure
 
 
@@ -176,7 +178,7 @@ def plot_metrics_table(
         title: heading.
 
     >>> plot_metrics_table({"Tikhonov": {"relative_error": 0.25}}).data[0].cells["values"][1]
-    ('0.25',)
+    ['0.25']
     """
     from ._collect import plain_metrics
 

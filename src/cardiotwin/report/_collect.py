@@ -13,6 +13,7 @@ from ..ecgi._problem import InverseProblem
 from ..ecgi._reconstruction import Reconstruction
 from ..geometry import Surface
 from ..signals import Electrodes, Recording
+from ._activation import estimate_activation
 from ._saved import SavedReconstruction
 
 
@@ -46,6 +47,11 @@ def collect_reconstruction(
     surface = _torso_of(problem, torso)
     data, predicted = problem.data, problem.matrix @ potentials
     torso_potentials, measured = _on_torso(problem, surface, potentials, data)
+    how = "Times as given by the maker of this result."
+    if activation is None:
+        activation, how = estimate_activation(
+            problem.heart, potentials, truth, np.asarray(reconstruction.times_ms)
+        )
     own, true = _activations(activation, potentials.shape[0])
     return SavedReconstruction(
         title=title or "Heart-surface potentials from the body surface",
@@ -70,6 +76,7 @@ def collect_reconstruction(
         body_residual_by_time=np.asarray(reconstruction.body_residual_by_time),
         parameter=reconstruction.parameter,
         provenance=reconstruction.provenance,
+        activation_method=how,
         metrics=plain_metrics(metrics),
         diagnostics={str(k): float(v) for k, v in reconstruction.diagnostics.items()},
         notes=tuple(str(note) for note in notes),
@@ -102,10 +109,8 @@ def plain_metrics(metrics: Any) -> dict[str, float]:
 
 
 def _activations(
-    activation: ArrayLike | Mapping[str, ArrayLike] | None, n_nodes: int
+    activation: ArrayLike | Mapping[str, ArrayLike], n_nodes: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    if activation is None:
-        return None, None
     given = activation if isinstance(activation, Mapping) else {"reconstruction": activation}
     unknown = set(given) - {"reconstruction", "truth"}
     if unknown:

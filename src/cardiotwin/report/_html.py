@@ -15,17 +15,15 @@ from .._types import PathLike
 from ._charts import NINETY_PERCENT, unit_criterion
 from ._isolines import isochrone_levels
 from ._packing import Pack
-from ._sections import build_body
 from ._saved import SavedReconstruction
+from ._sections import build_body
 from ._store import load_reconstruction
 from ._views import View, choose_views
 
 _SCRIPTS = ("surfaces.js", "charts.js", "page.js")
 
 
-def write_report(
-    result: SavedReconstruction | PathLike, path: PathLike | None = None
-) -> Path:
+def write_report(result: SavedReconstruction | PathLike, path: PathLike | None = None) -> Path:
     """Write report.html: one file that works offline in any current browser.
 
     It shows heart and torso in 3-D over time, truth and reconstruction side by side,
@@ -160,9 +158,10 @@ def _chart_facts(saved: SavedReconstruction) -> dict[str, Any]:
             "found": _floats(saved.activation_ms[np.isfinite(saved.activation_ms)])
         }
     choice = saved.parameter
-    if choice is not None and len(choice.candidates):
+    if choice is not None and len(choice.candidates) > 1:
         facts["choice"] = {
             "rule": choice.rule,
+            "name": saved.parameter_name,
             "value": float(np.median(choice.value)),
             "candidates": _floats(choice.candidates),
             "criterion": _floats(unit_criterion(choice.criterion)),

@@ -38,9 +38,7 @@ class Pack:
         # Differences wrap around modulo 2¹⁶, and so does the sum in the page.
         change = np.diff(levels, axis=1, prepend=np.zeros((len(levels), 1), "<u2")).ravel()
         data = (change & 0xFF).astype("u1").tobytes() + (change >> 8).astype("u1").tobytes()
-        self._put(
-            name, data, {"kind": "series", "shape": series.shape, "low": low, "step": step}
-        )
+        self._put(name, data, {"kind": "series", "shape": series.shape, "low": low, "step": step})
 
     def _put(self, name: str, data: bytes, entry: dict[str, Any]) -> None:
         pad = -len(data) % 4

@@ -42,6 +42,16 @@ HANSEN_1987 = Source(
     "Hansen PC. The truncated SVD as a method for regularization. BIT 1987;27:534–553.",
     "10.1007/BF01937276",
 )
+HANSEN_OLEARY = Source(
+    "Hansen PC, O'Leary DP. The use of the L-curve in the regularization of discrete ill-posed "
+    "problems. SIAM J Sci Comput 1993;14:1487–1503.",
+    "10.1137/0914086",
+)
+LUKAS = Source(
+    "Lukas MA. Robust generalized cross-validation for choosing the regularization parameter. "
+    "Inverse Problems 2006;22:1883–1902.",
+    "10.1088/0266-5611/22/5/021",
+)
 RAMANATHAN = Source(
     "Ramanathan C, Jia P, Ghanem R, Calvetti D, Rudy Y. Noninvasive electrocardiographic imaging "
     "(ECGI): application of the generalized minimal residual (GMRes) method. Ann Biomed Eng "
@@ -104,6 +114,10 @@ _PENALTIES = {
     "Roughness": "Γ is a surface Laplacian (second order: smooth maps are preferred)",
     "GivenRegularizer": "Γ is a matrix given by the user",
 }
+_LAPLACIANS = {
+    "PaperLaplacian": ", that of Zhu et al. (Eq. 15)",
+    "CotangentLaplacian": ", the cotangent operator",
+}
 _ORDERS = {0: "Magnitude", 1: "Gradient", 2: "Roughness"}
 _METHODS: dict[str, tuple[str, tuple[Source, ...]]] = {
     "Tikhonov": ("Tikhonov regularization. " + _TIKHONOV, (HANSEN_1998,)),
@@ -122,9 +136,9 @@ _METHODS: dict[str, tuple[str, tuple[Source, ...]]] = {
         (RAMANATHAN,),
     ),
     "SpatioTemporal": (
-        "Spatio-temporal regularization (STRE). All instants are solved together: a surface "
-        "Laplacian asks for smooth maps, and differences between instants inside a moving window "
-        "ask for a steady course in time",
+        "Spatio-temporal regularization after STRE. All instants are solved together: "
+        "Σₜ ‖yₜ − Ruₜ‖² + λ² Σₜ ‖Γuₜ‖² + λ_t² Σₜ ‖ΓDuₜ‖² is minimized, where D takes differences "
+        "in time, so that maps are smooth and change steadily",
         (YAO,),
     ),
     "IsotropyPrewhitening": (
@@ -154,13 +168,7 @@ _RULES: dict[str, tuple[str, tuple[Source, ...]]] = {
     "LCurve": (
         "was chosen at the corner of the L-curve (largest curvature of log ‖Γu‖ against "
         "log ‖y − Ru‖)",
-        (
-            Source(
-                "Hansen PC, O'Leary DP. The use of the L-curve in the regularization of discrete "
-                "ill-posed problems. SIAM J Sci Comput 1993;14:1487–1503.",
-                "10.1137/0914086",
-            ),
-        ),
+        (HANSEN_OLEARY,),
     ),
     "CRESO": (
         "was chosen by CRESO (composite residual and smoothing operator)",
@@ -172,6 +180,23 @@ _RULES: dict[str, tuple[str, tuple[Source, ...]]] = {
                 "10.1109/10.553710",
             ),
         ),
+    ),
+    "CheckedGCV": (
+        "was chosen by robust generalized cross-validation, or at the corner of the L-curve "
+        "where the two disagree so far that the errors cannot be white",
+        (HANSEN_OLEARY, LUKAS),
+    ),
+    "Consensus": (
+        "is the median, on a logarithmic scale, of what several rules choose",
+        (KAROUI,),
+    ),
+    "LeaveOneLeadOut": (
+        "was chosen by predicting every lead from all the others",
+        (),
+    ),
+    "QuasiOptimality": (
+        "was chosen where the solution changes least with λ (quasi-optimality)",
+        (HANSEN_1998,),
     ),
     "GCV": (
         "was chosen by generalized cross-validation",
@@ -185,14 +210,7 @@ _RULES: dict[str, tuple[str, tuple[Source, ...]]] = {
     ),
     "RobustGCV": (
         "was chosen by robust generalized cross-validation",
-        (
-            Source(
-                "Lukas MA. Robust generalized cross-validation for choosing the regularization "
-                "parameter. Inverse Problems 2006;22:1883–1902.",
-                "10.1088/0266-5611/22/5/021",
-            ),
-            KAROUI,
-        ),
+        (LUKAS, KAROUI),
     ),
     "UCurve": (
         "was chosen at the minimum of the U-curve (1/‖y − Ru‖² + 1/‖Γu‖²)",
@@ -222,7 +240,13 @@ _RULES: dict[str, tuple[str, tuple[Source, ...]]] = {
 
 
 def describe_method(
-    settings: dict[str, Any], *, quantity: str, reference: str, has_activation: bool, spread: bool
+    settings: dict[str, Any],
+    *,
+    quantity: str,
+    reference: str,
+    parameter: str,
+    activation: str,
+    spread: bool,
 ) -> tuple[list[str], list[Source]]:
     """Tell the steps of a reconstruction in paragraphs, and cite them.
 
@@ -230,7 +254,8 @@ def describe_method(
         settings: `Provenance.settings`: class name and fields of the method.
         quantity: "epicardial potential" or "transmembrane potential".
         reference: class name of the reference of the leads.
-        has_activation: whether activation times are shown.
+        parameter: name of the regularization parameter.
+        activation: how activation times were found, "" where none are shown.
         spread: whether standard deviations are shown.
 
     Returns:
@@ -239,7 +264,7 @@ def describe_method(
     >>> text, sources = describe_method(
     ...     {"name": "Tikhonov", "order": 2, "rule": {"name": "GCV"}},
     ...     quantity="epicardial potential", reference="CommonAverage",
-    ...     has_activation=False, spread=False,
+    ...     parameter="λ", activation="", spread=False,
     ... )
     >>> "second order" in text[1], sources[-1].doi
     (True, '10.3389/fphys.2018.01305')
@@ -251,19 +276,18 @@ def describe_method(
         name = str(rule["name"])
         text, cited = _RULES.get(name, (f"was chosen by the rule “{wordy(name)}”", ()))
         sources += cited
-        paragraphs.append(f"The regularization parameter {text}.")
+        paragraphs.append(f"The regularization parameter ({parameter}) {text}.")
     if spread:
         sources.append(TARANTOLA)
         paragraphs.append(
             "Bands show ± 1.645 standard deviations (90 % of a Gaussian). They are right only as "
             "far as their assumptions are, which stand below the uncertainty map."
         )
-    if has_activation:
+    if activation:
         sources.append(SCHULER)
         paragraphs.append(
-            "Activation times are read off the potentials at each node. Smoothing by the "
-            "inverse solution can make artificial lines of block: crowded isochrones are not "
-            "proof of slow conduction."
+            f"{activation} Smoothing by the inverse solution can make artificial lines of block: "
+            "crowded isochrones are not proof of slow conduction."
         )
     sources.append(CLUITMANS)
     return paragraphs, list(dict.fromkeys(sources))
@@ -302,11 +326,19 @@ def _method_text(settings: dict[str, Any], sources: list[Source]) -> str:
     kind = kind or _ORDERS.get(settings.get("order", -1))
     if kind in _PENALTIES:
         text += f"; {_PENALTIES[kind]}"
+    laplacian = _find(settings, "laplacian")
+    if kind == "Roughness" and isinstance(laplacian, dict):
+        text += _LAPLACIANS.get(str(laplacian.get("name")), "")
     numbers = [
         f"{wordy(key)} {show_number(float(value))}"
         for key, value in settings.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and key != "order"
+        if isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and key not in ("order", "seed")
+        and not key.startswith("n_")
     ]
+    if "Zhu" in text:
+        sources.append(ZHU)
     return text + (f" ({', '.join(numbers)})." if numbers else ".")
 
 

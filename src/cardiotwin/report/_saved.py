@@ -29,6 +29,7 @@ class SavedReconstruction:
         uncertainty: standard deviations, kind and assumptions, where the method can tell.
         activation_ms: (n_nodes,) activation times of the reconstruction, where computed.
         truth_activation_ms: (n_nodes,) activation times of the truth, where computed.
+        activation_method: a sentence that says how the activation times were found.
         body_measured: (n_kept, n_times) leads used, against the problem's reference.
         body_predicted: (n_kept, n_times) the same from the reconstruction.
         lead_names: (n_kept,) names of these leads.
@@ -68,6 +69,7 @@ class SavedReconstruction:
     body_residual_by_time: Float[np.ndarray, " n_times"]
     parameter: ParameterChoice | None
     provenance: Provenance
+    activation_method: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -85,6 +87,12 @@ class SavedReconstruction:
     def method_name(self) -> str:
         """Class name of the method."""
         return str(self.provenance.settings.get("name", "unnamed method"))
+
+    @property
+    def parameter_name(self) -> str:
+        """What the regularization parameter of this method is."""
+        names = {"TruncatedSVD": "rank", "ConjugateGradient": "iterations", "GMRES": "iterations"}
+        return names.get(self.method_name, "λ")
 
     @property
     def error(self) -> Potentials | None:

@@ -36,7 +36,7 @@ def build_body(saved: SavedReconstruction, views: list[View]) -> str:
         _choice(saved),
         _uncertainty(saved, views),
         _metrics(saved),
-        _methods(saved, views),
+        _methods(saved),
         _provenance(saved),
         "<footer>Made by cardiotwin, research software. <strong>Not for clinical use.</strong>"
         "</footer>",
@@ -54,12 +54,14 @@ def method_title(saved: SavedReconstruction) -> str:
 
 def _header(saved: SavedReconstruction) -> str:
     nodes, instants = saved.heart_potentials.shape
-    tiles = [("Body-surface residual", f"{100 * saved.body_residual:.2g} %", "‖y − Ru‖ / ‖y‖")]
+    tiles = [("Body-surface residual", f"{100 * saved.body_residual:.3g} %", "‖y − Ru‖ / ‖y‖")]
     if saved.parameter is not None:
         low, high = saved.parameter.interval
         value = show_number(float(f"{np.median(saved.parameter.value):.3g}"))
-        firm = f"{low:.2g} to {high:.2g} are no worse" if low < high else saved.parameter.rule
-        tiles.append((f"λ by {saved.parameter.rule}", value, firm))
+        firm = f"; {low:.2g} to {high:.2g} are as good" if low < high else ""
+        tiles.append(
+            (f"Regularization: {saved.parameter_name}", value, f"{saved.parameter.rule}{firm}")
+        )
     for key, label, note in (
         ("relative_error", "Relative error", "the zero solution has 1"),
         ("correlation", "Correlation", "all nodes pooled"),
@@ -90,7 +92,7 @@ def _summary(saved: SavedReconstruction) -> str:
         f"From {len(saved.lead_names)} body-surface leads, {method_title(saved)} gave the "
         f"{saved.quantity}s at {len(saved.heart_potentials)} points of the heart surface from "
         f"{times[0]:.4g} to {times[-1]:.4g} ms. Put back through the model of the torso they "
-        f"explain the recording up to a residual of {100 * saved.body_residual:.2g} %."
+        f"explain the recording up to a residual of {100 * saved.body_residual:.3g} %."
     )
     error = saved.metrics.get("relative_error", np.nan)
     if np.isfinite(error):
@@ -107,9 +109,7 @@ def _summary(saved: SavedReconstruction) -> str:
     if saved.parameter is not None and not saved.parameter.at_edge:
         low, high = saved.parameter.interval
         if np.isfinite([low, high]).all() and low < high:
-            text += (
-                f" The regularization parameter is settled only within {low:.2g} to {high:.2g}."
-            )
+            text += f" The regularization parameter is settled only within {low:.2g} to {high:.2g}."
     return text
 
 
@@ -117,7 +117,9 @@ def _warnings(saved: SavedReconstruction) -> str:
     if not saved.warnings:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in saved.warnings)
-    return f'<aside class=warn aria-label="Read before use"><b>Read first</b><ul>{items}</ul></aside>'
+    return (
+        f'<aside class=warn aria-label="Read before use"><b>Read first</b><ul>{items}</ul></aside>'
+    )
 
 
 def _stage(saved: SavedReconstruction, views: list[View]) -> str:
@@ -126,7 +128,7 @@ def _stage(saved: SavedReconstruction, views: list[View]) -> str:
     last = len(saved.times_ms) - 1
     control = (
         "<div class=time><button id=play type=button aria-label=Play aria-pressed=false>"
-        '<span aria-hidden=true>▶</span></button><div class=track><div id=rms aria-hidden=true>'
+        "<span aria-hidden=true>▶</span></button><div class=track><div id=rms aria-hidden=true>"
         f'</div><input id=slider type=range min=0 max={last} value=0 step=1 aria-label="Time">'
         "</div><output id=clock for=slider></output></div>"
     )
@@ -144,16 +146,14 @@ def _stage(saved: SavedReconstruction, views: list[View]) -> str:
     if moving:
         shared = moving[0]
         bars = f"<div class=bars>{_color_bar(shared, 'potential')}"
-        bars += "".join(
-            _color_bar(view, "difference") for view in moving if view.name == "error"
-        )
+        bars += "".join(_color_bar(view, "difference") for view in moving if view.name == "error")
         bars += "</div>"
     chooser = (
-        '<div class=row><h3>Electrogram at node <input id=node type=number min=0 '
+        "<div class=row><h3>Electrogram at node <input id=node type=number min=0 "
         f'max={len(saved.heart_potentials) - 1} value=0 aria-label="Heart node"></h3>'
         "<p class=hint>Click a heart to choose a node.</p></div>"
         if moving
-        else '<div class=row><h3>Electrogram at node <input id=node type=number min=0 '
+        else "<div class=row><h3>Electrogram at node <input id=node type=number min=0 "
         f'max={len(saved.heart_potentials) - 1} value=0 aria-label="Heart node"></h3></div>'
     )
     look = ""
@@ -194,7 +194,7 @@ def _gradient(colors: tuple[str, ...]) -> str:
 
 def _color_bar(view: View, label: str) -> str:
     ticks = np.linspace(view.low, view.high, 5)
-    marks = [f"{tick:.2g}".replace("-", "−") for tick in ticks]
+    marks = [f"{tick:.3g}".replace("-", "−") for tick in ticks]
     return _bar(view.colors, marks, np.linspace(0, 100, 5), f"{label} ({view.unit or 'no unit'})")
 
 
@@ -202,7 +202,7 @@ def _skin_bar(view: View) -> str:
     if view.torso_colors is None:
         return ""
     colors, low, high = view.torso_colors
-    marks = [f"{tick:.2g}".replace("-", "−") for tick in np.linspace(low, high, 5)]
+    marks = [f"{tick:.3g}".replace("-", "−") for tick in np.linspace(low, high, 5)]
     bar = _bar(colors, marks, np.linspace(0, 100, 5), f"body potential ({view.unit or 'no unit'})")
     return f"<div class=bars>{bar}</div>"
 
@@ -227,8 +227,13 @@ def _activation(saved: SavedReconstruction, views: list[View]) -> str:
     places = 100 * (levels - first.low) / (first.high - first.low)
     bar = _bar(first.colors, [f"{level:g}" for level in levels], places, "activation time (ms)")
     note = f"Isochrones every {first.step:g} ms; early is bright, late is dark."
+    known = saved.activation_known
     if len(maps) > 1:
         note += " Both maps share the scale of the truth."
+    note += f" {saved.activation_method}"
+    if known is not None and known.any():
+        off = np.abs(saved.activation_ms[known] - saved.truth_activation_ms[known])
+        note += f" They differ by {off.mean():.3g} ms on average."
     figures = "".join(_figure(view, "") for view in maps)
     return (
         f"<section><h2>Activation</h2><p class=hint>{escape(note)}</p><div class=activation>"
@@ -249,7 +254,7 @@ def _body_surface(saved: SavedReconstruction) -> str:
 
 def _choice(saved: SavedReconstruction) -> str:
     choice = saved.parameter
-    if choice is None:
+    if choice is None or len(choice.candidates) < 2:
         return ""
     low, high = choice.interval
     rows = [(f"{choice.rule} (used)", float(np.median(choice.value)))]
@@ -258,24 +263,23 @@ def _choice(saved: SavedReconstruction) -> str:
         f"<tr><td>{escape(str(name))}<td>{show_number(value)}</tr>" for name, value in rows
     )
     text = (
-        f"{choice.rule} cannot tell λ between {low:.2g} and {high:.2g} (shaded) from its choice."
+        f"{choice.rule} cannot tell {saved.parameter_name} between {low:.2g} and {high:.2g} "
+        "(shaded) from its choice."
         if low < high
         else f"{choice.rule} gives no interval."
     )
     if choice.at_edge:
-        text = (
-            f"{choice.rule} chose the edge of the range that it looked at: it found no optimum."
-        )
+        text = f"{choice.rule} chose the edge of the range that it looked at: it found no optimum."
     later = (
-        "<h3>λ at every instant</h3><div class=chart id=lambdas></div>"
+        f"<h3>{saved.parameter_name} at every instant</h3><div class=chart id=lambdas></div>"
         if len(choice.value) > 1
         else ""
     )
     return (
         "<section><h2>Choice of the regularization parameter</h2>"
         f"<p class=hint>{escape(text)}</p><div class=two><div class=chart id=choice></div>"
-        f"<table class=rules><thead><tr><th>Rule<th>λ</tr></thead><tbody>{table}</tbody></table>"
-        f"</div>{later}</section>"
+        f"<table class=rules><thead><tr><th>Rule<th>{saved.parameter_name}</tr></thead>"
+        f"<tbody>{table}</tbody></table></div>{later}</section>"
     )
 
 
@@ -286,9 +290,15 @@ def _uncertainty(saved: SavedReconstruction, views: list[View]) -> str:
     figure = "".join(_figure(view, "") + _wrap_bar(view) for view in maps)
     return (
         "<section><h2>Uncertainty</h2><div class=two>"
-        f"<div>{figure}</div><div><p>{escape(saved.uncertainty.kind)}.</p>"
-        f"<h3>Right only if</h3><p>{escape(saved.uncertainty.assumptions)}</p></div></div></section>"
+        f"<div>{figure}</div><div><p>{escape(_sentence(saved.uncertainty.kind))}</p>"
+        f"<h3>Right only under</h3><p>{escape(_sentence(saved.uncertainty.assumptions))}</p>"
+        "</div></div></section>"
     )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return text[:1].upper() + text[1:] + "."
 
 
 def _wrap_bar(view: View) -> str:
@@ -308,14 +318,15 @@ def _metrics(saved: SavedReconstruction) -> str:
     )
 
 
-def _methods(saved: SavedReconstruction, views: list[View]) -> str:
+def _methods(saved: SavedReconstruction) -> str:
     reference = saved.problem.get("reference")
     name = reference.get("name", "") if isinstance(reference, dict) else str(reference or "")
     paragraphs, sources = describe_method(
         saved.provenance.settings,
         quantity=saved.quantity,
         reference=name,
-        has_activation=any(view.group == "activation" for view in views),
+        parameter=saved.parameter_name,
+        activation=saved.activation_method if saved.activation_ms is not None else "",
         spread=saved.uncertainty is not None,
     )
     prose = "".join(f"<p>{escape(text)}</p>" for text in paragraphs)

@@ -52,6 +52,8 @@ _OPTIONAL = set(_ARRAYS) - {
     "body_predicted",
     "body_residual_by_time",
 }
+# A result this large was not written by us: a claim of more is an attack on the memory.
+_MOST_BYTES = 16 * 2**30
 _MAY_BE_NAN = {"activation_ms", "truth_activation_ms", "parameter_criterion"}
 
 
@@ -84,7 +86,8 @@ def save_reconstruction(
         truth: (n_nodes, n_times) measured or simulated heart potentials in the same unit.
         metrics: what `evaluate` returned, or numbers by name.
         activation: (n_nodes,) activation times in ms of the reconstruction, or a dictionary with
-            the keys "reconstruction" and "truth"; NaN where a node is never activated.
+            the keys "reconstruction" and "truth"; NaN where a node is never activated. Found
+            by the package when left out; the report says how.
         torso: body surface, where the operator does not know it.
         recording: the recording that was inverted, for its unit and channel names.
         unit: unit of the potentials, where no recording is given.
@@ -219,6 +222,7 @@ def _facts_of(saved: SavedReconstruction) -> dict[str, Any]:
             "at_edge": choice.at_edge,
         },
         "uncertainty": spread and {"kind": spread.kind, "assumptions": spread.assumptions},
+        "activation_method": saved.activation_method,
         "metrics": saved.metrics,
         "diagnostics": saved.diagnostics,
         "warnings": list(saved.warnings),
@@ -253,7 +257,11 @@ def _plain(value: Any) -> Any:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     check_file(path, "arrays")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves the file open when the archive is broken, unless it is ours.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            claimed = sum(member.file_size for member in archive.zip.infolist())
+            if claimed > _MOST_BYTES:
+                raise ValueError(f"{claimed} bytes claimed")
             found = {name: archive[name] for name in archive.files if name in _ARRAYS}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise FileFormatError(
@@ -288,9 +296,7 @@ def _build(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> SavedReconst
     }
     surfaces: dict[str, Surface | None] = {"heart": None, "torso": None}
     for side, name in facts["surfaces"].items():
-        surfaces[side] = Surface(
-            arrays[f"{side}_vertices_mm"], arrays[f"{side}_faces"], str(name)
-        )
+        surfaces[side] = Surface(arrays[f"{side}_vertices_mm"], arrays[f"{side}_faces"], str(name))
     choice, spread = facts["parameter"], facts["uncertainty"]
     low_high = choice and [float(limit) for limit in choice["interval"]]
     return SavedReconstruction(
@@ -325,6 +331,7 @@ def _build(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> SavedReconst
             _numbers(choice["others"]),
             bool(choice["at_edge"]),
         ),
+        activation_method=facts["activation_method"],
         metrics=_numbers(facts["metrics"]),
         diagnostics=_numbers(facts["diagnostics"]),
         notes=tuple(str(note) for note in facts["notes"]),

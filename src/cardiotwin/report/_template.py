@@ -17,9 +17,7 @@ _ORANGE_PURPLE = (
     "#2d004b #542788 #8073ac #b2abd2 #d8daeb #f7f7f7 #fee0b6 #fdb863 #e08214 #b35806 #7f3b08"
 )
 # Viridis reversed: early is bright, late is dark.
-_VIRIDIS = (
-    "#fde725 #bddf26 #7ad151 #44bf70 #22a884 #21918c #2a788e #355f8d #414487 #482475 #440154"
-)
+_VIRIDIS = "#fde725 #bddf26 #7ad151 #44bf70 #22a884 #21918c #2a788e #355f8d #414487 #482475 #440154"
 # ColorBrewer's BuPu from nearly white, for amounts.
 _AMOUNT = "#f7fcfd #e5eff6 #ccddec #b2cae1 #9ab4d6 #8c95c6 #8c74b5 #8852a4 #852d8f #730e73 #4d004b"
 
@@ -91,11 +89,26 @@ def color_range(
     >>> color_range([-2.0, 1.0])[1:], color_range([-0.01, 1.0])[1:]
     ((-2.0, 2.0), (0.0, 1.0))
     """
-    array: Float[np.ndarray, "..."] = np.asarray(values, dtype=float)
+    array: Float[np.ndarray, ...] = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    signed = kind == "signed" or (kind == "auto" and low < -0.15 * max(high, 0.0))
-    if signed or high <= 0:
+    if kind == "signed" or (kind == "auto" and is_signed(array)) or high <= 0:
         limit = max(abs(low), abs(high)) or 1.0
         return SIGNED, -limit, limit
     return POSITIVE, 0.0, high
+
+
+def is_signed(values: ArrayLike) -> bool:
+    """Tell whether negative values matter: electrograms do, transmembrane potentials do not.
+
+    Looks at the quantiles 0.001 and 0.999, so that a few noisy samples do not decide.
+
+    >>> is_signed([-1.0, 2.0]), is_signed([-0.1, 2.0])
+    (True, False)
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    if not array.size:
+        return False
+    low, high = np.quantile(array, [0.001, 0.999])
+    return bool(low < -0.15 * max(high, 0.0))

@@ -76,7 +76,12 @@ def choose_views(saved: SavedReconstruction) -> list[View]:
     colors, low, high = color_range(basis)
     views = []
     if saved.torso is not None:
-        skin = None if saved.torso_potentials is None else color_range(saved.torso_potentials)
+        # Noise must not decide how far the colours reach.
+        skin = (
+            None
+            if saved.torso_potentials is None
+            else color_range(np.quantile(saved.torso_potentials, [0.001, 0.999]))
+        )
         views.append(
             View(
                 "torso", "Torso and heart", "body", colors, low, high, unit,
@@ -101,11 +106,14 @@ def choose_views(saved: SavedReconstruction) -> list[View]:
     views += _activation_views(saved)
     if saved.uncertainty is not None:
         spread = np.sqrt(np.mean(saved.uncertainty.standard_deviation**2, axis=1))
-        top = float(spread.max()) or 1.0
+        low, top = float(spread.min()), float(spread.max())
+        # A map that hardly varies must not be stretched until it looks as if it did.
+        low = min(low, 0.8 * top)
+        top = top if top > low else low + 1.0
         views.append(
             View(
                 "spread", "Standard deviation, root mean square over the beat", "uncertainty",
-                AMOUNT, 0.0, top, unit, still=spread,
+                AMOUNT, low, top, unit, still=spread,
             )
         )  # fmt: skip
     return views
@@ -115,7 +123,9 @@ def _activation_views(saved: SavedReconstruction) -> list[View]:
     maps = {"truth": saved.truth_activation_ms, "found": saved.activation_ms}
     titles = {"truth": "Truth", "found": "Reconstruction"}
     shown = {
-        name: times for name, times in maps.items() if times is not None and np.isfinite(times).any()
+        name: times
+        for name, times in maps.items()
+        if times is not None and np.isfinite(times).any()
     }
     if not shown:
         return []

@@ -62,15 +62,15 @@ function start(arrays) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2), canvas = view.canvas;
     const width = Math.max(2, Math.round(canvas.clientWidth * ratio)), height = Math.max(2, Math.round(canvas.clientHeight * ratio));
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    const context = canvas.getContext("2d"), small = Math.min(width, height);
-    const size = ((view.torso ? 1.04 : 0.98) * view.zoom * small) / view.bounds.radius;
+    const context = canvas.getContext("2d");
+    const size = 0.97 * view.zoom * Math.min(width / view.bounds.around, height / view.bounds.radius);
     view.scale = [size / width, size / height, -0.5 / view.bounds.radius / Math.max(1, view.zoom)];
     context.clearRect(0, 0, width, height);
     const values = valuesOf(view), skin = view.torso && arrays.torso ? columnOf(arrays.torso, state.frame) : null;
     const s = view.skin || { colors: ["#c9ced6", "#c9ced6"], low: 0, high: 1 };
     if (painter) {
       painter.begin(width, height);
-      const gl = painter.gl, glass = { glass: skin ? 0.3 : 0.16, plain: [190, 196, 204] };
+      const gl = painter.gl, glass = { glass: skin ? 0.2 : 0.14, plain: [190, 196, 204] };
       // Skin behind the heart, the heart, skin before the heart.
       if (view.torso) painter.surface(view, meshes.torso, skin, view.skinRamp || view.ramp, s.low, s.high, { ...glass, sides: [gl.FRONT] });
       painter.surface(view, meshes.heart, values, view.ramp, view.low, view.high, { step: view.step });
@@ -78,12 +78,12 @@ function start(arrays) {
       if (!view.torso && state.node < meshes.heart.nodes) {
         gl.depthFunc(gl.LEQUAL);
         gl.enable(gl.POLYGON_OFFSET_FILL);
-        const lift = { ...near, bounds: { middle: view.bounds.middle.map((m, k) => m - 0.02 * view.bounds.radius * turnOf(camera)[2][k]) } };
+        const lift = { ...near, bounds: { ...view.bounds, middle: view.bounds.middle.map((m, k) => m - 0.02 * view.bounds.radius * turnOf(camera)[2][k]) } };
         painter.points(lift, meshes.heart, state.node, 1, 15 * ratio, [20, 22, 26], [255, 255, 255], 0.55);
       }
       if (view.torso) {
         if (meshes.electrodes) {
-          const lift = { ...near, bounds: { middle: view.bounds.middle.map((m, k) => m - 0.01 * view.bounds.radius * turnOf(camera)[2][k]) } };
+          const lift = { ...near, bounds: { ...view.bounds, middle: view.bounds.middle.map((m, k) => m - 0.01 * view.bounds.radius * turnOf(camera)[2][k]) } };
           painter.gl.depthMask(false);
           painter.surface(view, meshes.torso, skin, view.skinRamp || view.ramp, s.low, s.high, { ...glass, sides: [gl.BACK] });
           // Only the electrodes in front: the skin is drawn into the depth buffer first.
@@ -159,9 +159,9 @@ function start(arrays) {
       for (const [name, value] of Object.entries(k.others)) marks.push({ at: value, label: name, color: "var(--soft)", dash: "4 4" });
       if (k.value > 0) marks.push({ at: k.value, label: `${k.rule} (used)`, color: "var(--mark)", width: 2, strong: true });
       const [low, high] = k.interval;
-      drawChart(byId("choice"), { x: k.candidates, logX: true, xLabel: "λ", yLabel: "criterion (0 best, 1 worst)", legend: false, title: "choice of λ", yRange: [-0.04, 1.45],
+      drawChart(byId("choice"), { x: k.candidates, logX: k.name === "λ", xLabel: k.name, yLabel: "criterion (0 best, 1 worst)", legend: false, title: "choice of λ", yRange: [-0.04, 1.45],
         series: [{ y: k.criterion, color: "var(--accent)", width: 2.2 }], marks, spans: low > 0 && high > low ? [{ from: low, to: high, color: "var(--mark)" }] : [] });
-      if (k.byTime.length && byId("lambdas")) charts.lambdas = drawChart(byId("lambdas"), { ...timeAxis, yLabel: "log₁₀ λ", title: "λ over time", legend: false, series: [{ y: k.byTime.map((v) => (v > 0 ? Math.log10(v) : null)), color: "var(--accent)" }] });
+      if (k.byTime.length && byId("lambdas")) charts.lambdas = drawChart(byId("lambdas"), { ...timeAxis, yLabel: k.name === "λ" ? "log₁₀ λ" : k.name, title: "parameter over time", legend: false, series: [{ y: k.byTime.map((v) => (k.name !== "λ" ? v : v > 0 ? Math.log10(v) : null)), color: "var(--accent)" }] });
     }
     const a = c.activation;
     if (a && byId("activation")) {
@@ -314,7 +314,9 @@ function start(arrays) {
     pixels(name) {
       const view = views.find((v) => v.name === name);
       drawView(view);
-      const data = view.canvas.getContext("2d").getImageData(0, 0, view.canvas.width, view.canvas.height).data;
+      const { width, height } = view.canvas, copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(view.canvas, 0, 0);
+      const data = copy.getImageData(0, 0, width, height).data;
       let painted = 0, hash = 2166136261;
       for (let i = 0; i < data.length; i += 4) { if (data[i + 3]) painted++; hash = Math.imul(hash ^ data[i] ^ (data[i + 1] << 8) ^ (data[i + 2] << 16), 16777619); }
       return { painted, hash };

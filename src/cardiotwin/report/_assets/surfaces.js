@@ -66,11 +66,13 @@ function boundsOf(vertices) {
     if (vertices[i] > high[k]) high[k] = vertices[i];
   }
   const middle = low.map((l, k) => (l + high[k]) / 2);
-  let radius = 0;
+  let radius = 0, around = 0;
   for (let i = 0; i < vertices.length; i += 3) {
     radius = Math.max(radius, Math.hypot(vertices[i] - middle[0], vertices[i + 1] - middle[1], vertices[i + 2] - middle[2]));
+    around = Math.max(around, Math.hypot(vertices[i] - middle[0], vertices[i + 1] - middle[1]));
   }
-  return { middle, radius: radius || 1 };
+  // A turntable never shows more than ``around`` to either side.
+  return { middle, radius: radius || 1, around: around || radius || 1 };
 }
 
 function makePainter() {
