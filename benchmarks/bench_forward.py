@@ -32,7 +32,7 @@ def double_layer_one_triangle_at_a_time(surface, points):
             after, before = y[:, (k + 1) % 3], y[:, k - 1]
             flat = np.einsum("px,px->p", np.cross(after, before), normal) * angle
             weights[:, face[k]] += (
-                flat + triple * np.einsum("px,px->p", after - before, bend)
+                flat + triple * np.einsum("px,px->p", before - after, bend)
             ) / square
     return weights
 
