@@ -31,25 +31,33 @@ def _operator(mesh, stepper, diffusion=10.0):
 def _loss(model, operator, u0, stepper, rest=0.0):
     start = State(u0, jnp.full_like(u0, rest))
     beat = rollout(
-        model, operator, start, stepper=stepper, step_tu=0.1, n_times=11, steps_per_sample=2
+        model, operator, start, stepper=stepper, step_tu=0.1, n_times=11, steps_per_sample=1
     )
     return (beat.u**2).sum() + (beat.v * jnp.arange(u0.size)).mean()
 
 
 def _assert_gradient(function, at, direction):
-    slope = jax.grad(function)(at)
-    ahead, behind = (function(at + sign * 1e-5 * direction) for sign in (1, -1))
+    compiled = jax.jit(jax.value_and_grad(function))
+    slope = compiled(at)[1]
+    ahead, behind = (compiled(at + sign * 1e-5 * direction)[0] for sign in (1, -1))
     numeric = (ahead - behind) / 2e-5
     assert float(jnp.vdot(slope, direction)) == pytest.approx(float(numeric), rel=1e-6)
     assert abs(numeric) > 1e-3
 
 
-@pytest.mark.parametrize("stepper", [ExplicitHeun(), RungeKutta4(), ImplicitDiffusion()])
+@pytest.mark.parametrize("stepper", [RungeKutta4(), ImplicitDiffusion()])
 def test_gradient_with_respect_to_the_initial_state(small_ball, rng, stepper):
     with jax.enable_x64(True):
         operator = _operator(small_ball, stepper)
         u0, way = (jnp.asarray(rng.uniform(0, 1, 42)) for _ in range(2))
         _assert_gradient(lambda u: _loss(AlievPanfilov(), operator, u, stepper), u0, way)
+
+
+def test_gradient_of_the_second_model(small_ball, rng):
+    stepper = ExplicitHeun()
+    with jax.enable_x64(True):
+        operator = _operator(small_ball, stepper)
+        u0, way = (jnp.asarray(rng.uniform(0, 1, 42)) for _ in range(2))
         _assert_gradient(
             lambda u: _loss(MitchellSchaeffer(), operator, u, stepper, rest=1.0), u0, way
         )

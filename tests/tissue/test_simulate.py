@@ -178,20 +178,16 @@ def test_other_geometries_and_values_of_one_size_do_not_compile_again(epicardium
         ({"diffusion": [1.0, 2.0]}, r"diffusion: found shape \(2,\); expected shape \(42,\)"),
         ({"n_times": 1}, "n_times: found 1; expected a whole number ≥ 2"),
         ({"sample_step_tu": 0}, "sample_step_tu: found 0; expected a finite number > 0"),
-        ({"stimuli": [3]}, r"stimuli\[0\]: found int; expected a Stimulus or an Excitation"),
         ({"model": AlievPanfilov(a=np.full(5, 0.1))}, "model.a: found 5 values; expected one num"),
         ({"initial": (np.zeros(42), np.zeros(41))}, r"initial\[1\] \(v\): found shape \(41,\)"),
     ],
 )
 def test_bad_input_is_named(small_ball, settings, message):
-    if settings.get("stimuli"):
-        pytest.importorskip("beartype")
-    with pytest.raises(Exception, match=message) as caught:
-        simulate_beat.__wrapped__(small_ball, **{"n_times": 3, **settings})
-    assert isinstance(caught.value, InputError)
+    with pytest.raises(InputError, match=message):
+        simulate_beat(small_ball, **{"n_times": 3, **settings})
 
 
 def test_a_solution_that_leaves_the_numbers_is_reported(small_ball):
     start = np.full(42, 1e6)
-    with pytest.raises(NumericsError, match="stop being finite at t = .*shorter step"):
+    with pytest.raises(NumericsError, match=r"stop being finite at t = .*shorter step"):
         simulate_beat(small_ball, initial=(start, 0 * start), n_times=21)
