@@ -58,3 +58,8 @@ from ._tikhonov import PreparedTikhonov as PreparedTikhonov
 from ._tikhonov import Tikhonov as Tikhonov
 from ._transfer import transfer_matrix as transfer_matrix
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
+from ._isotropy import IsotropyPrewhitening as IsotropyPrewhitening
+from ._resolution import PointSpread as PointSpread
+from ._resolution import blind_spots as blind_spots
+from ._resolution import point_spread as point_spread
+from ._resolution import resolution_matrix as resolution_matrix
