@@ -4,6 +4,7 @@ from ._conductor import Inclusion as Inclusion
 from ._cross_validation import LeadPredictions as LeadPredictions
 from ._cross_validation import cross_validate_leads as cross_validate_leads
 from ._double_layer import double_layer_matrix as double_layer_matrix
+from ._isotropy import IsotropyPrewhitening as IsotropyPrewhitening
 from ._iteration_path import IterationPath as IterationPath
 from ._iterative import GMRES as GMRES
 from ._iterative import ConjugateGradient as ConjugateGradient
@@ -34,9 +35,13 @@ from ._regularizers import Gradient as Gradient
 from ._regularizers import Magnitude as Magnitude
 from ._regularizers import Regularizer as Regularizer
 from ._regularizers import Roughness as Roughness
-from ._rules import AsTikhonov as AsTikhonov
+from ._resolution import PointSpread as PointSpread
+from ._resolution import blind_spots as blind_spots
+from ._resolution import point_spread as point_spread
+from ._resolution import resolution_matrix as resolution_matrix
 from ._rules import CRESO as CRESO
 from ._rules import GCV as GCV
+from ._rules import AsTikhonov as AsTikhonov
 from ._rules import CheckedGCV as CheckedGCV
 from ._rules import Consensus as Consensus
 from ._rules import Discrepancy as Discrepancy
@@ -58,8 +63,3 @@ from ._tikhonov import PreparedTikhonov as PreparedTikhonov
 from ._tikhonov import Tikhonov as Tikhonov
 from ._transfer import transfer_matrix as transfer_matrix
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
-from ._isotropy import IsotropyPrewhitening as IsotropyPrewhitening
-from ._resolution import PointSpread as PointSpread
-from ._resolution import blind_spots as blind_spots
-from ._resolution import point_spread as point_spread
-from ._resolution import resolution_matrix as resolution_matrix

@@ -1,6 +1,6 @@
 """Iterations as a family of solutions, so that the same rules tell when to stop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,9 +9,9 @@ from jaxtyping import Float
 from .._checks import check_array
 from .._errors import InputError
 from .._types import ArrayLike, Vector
-from ._path import Norms
+from ._path import Norms, SpectralPath, default_grid
 from ._problem import InverseProblem
-from ._standard_form import PenaltyFactors, reduce
+from ._standard_form import PenaltyFactors, StandardForm, reduce
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,27 +22,36 @@ class SquareForm:
         matrix: (n_leads, n_coordinates) B, no wider than the number of leads; ‖x‖ = ‖Γu‖.
         data: (n_leads, n_times) ȳ, less what the free part explains.
         basis: (n_nodes, n_coordinates).
-        free: (n_nodes, n_times) part of u that Γ does not punish.
-        n_free: number of free directions.
+        null_left: (n_leads, n_free) Q₀ of `StandardForm`.
+        null_basis: (n_nodes, n_free) X₀.
+        null_data: (n_free, n_times) Q₀ᵀy.
     """
 
     matrix: Float[np.ndarray, "n_leads n_coordinates"]
     data: Float[np.ndarray, "n_leads n_times"]
     basis: Float[np.ndarray, "n_nodes n_coordinates"]
-    free: Float[np.ndarray, "n_nodes n_times"]
-    n_free: int
+    null_left: Float[np.ndarray, "n_leads n_free"]
+    null_basis: Float[np.ndarray, "n_nodes n_free"]
+    null_data: Float[np.ndarray, "n_free n_times"]
+
+    @property
+    def free(self) -> Float[np.ndarray, "n_nodes n_times"]:
+        """(n_nodes, n_times) the part of u that Γ does not punish."""
+        return self.null_basis @ self.null_data
 
     @classmethod
     def of(cls, problem: InverseProblem, factors: PenaltyFactors) -> "SquareForm":
         """Reduce a problem."""
         reduced, back, null_left, null_basis = reduce(problem.matrix, factors)
         turn, upper = np.linalg.qr(reduced.T)
+        null_data = null_left.T @ problem.data
         return cls(
             matrix=upper.T,
-            data=problem.data - null_left @ (null_left.T @ problem.data),
+            data=problem.data - null_left @ null_data,
             basis=turn if back is None else back @ turn,
-            free=null_basis @ (null_left.T @ problem.data),
-            n_free=null_left.shape[1],
+            null_left=null_left,
+            null_basis=null_basis,
+            null_data=null_data,
         )
 
 
@@ -50,19 +59,26 @@ class SquareForm:
 class IterationPath:
     """Iterates of a Krylov method as the rules see them.
 
-    Iterates are not linear in the data, so that there is no influence matrix: after k iterations
-    its trace is taken as k, the dimension of the subspace, as is usual.
+    Iterates are not linear in the data, so that there is no influence matrix. In its place stand
+    filter factors measured over the beat: f_j is the regression of the explained on the given
+    data along the j-th singular vector, and the trace is their sum. (The usual count, one a
+    iteration, is far too small where every instant has a Krylov space of its own.)
 
     Attributes:
         form: the problem in small coordinates.
         steps: (n_iterations, n_coordinates, n_times) iterates x after 1, 2, … iterations.
-        n_data: number of independent data an instant.
+        projection: (n_leads, n_leads) the reference P.
     """
 
     form: SquareForm
     steps: Float[np.ndarray, "n_iterations n_coordinates n_times"]
-    n_data: int
+    projection: Float[np.ndarray, "n_leads n_leads"]
     parameter_name: str = "iterations"
+
+    @property
+    def n_data(self) -> int:
+        """Rank of the reference."""
+        return round(float(np.trace(self.projection)))
 
     @property
     def parameters(self) -> Vector:
@@ -89,14 +105,50 @@ class IterationPath:
                 part.sum(axis=1, keepdims=True) for part in (residual, seminorm, step)
             )
             data = data.sum(keepdims=True)
-        trace = np.minimum(self.parameters + self.form.n_free, self.n_data)[:, None]
-        return Norms(residual, seminorm, None, step, trace, trace, data)
+        filters, n_free = self._filters, self.form.null_left.shape[1]
+        return Norms(
+            residual,
+            seminorm,
+            slope=None,
+            step=step,
+            trace=(filters.sum(axis=1) + n_free)[:, None],
+            trace_of_square=((filters**2).sum(axis=1) + n_free)[:, None],
+            data=data,
+        )
+
+    @cached_property
+    def _standard(self) -> StandardForm:
+        turned = StandardForm.of(self.form.matrix, np.eye(self.form.matrix.shape[1]))
+        return replace(
+            turned,
+            basis=self.form.basis @ turned.basis,
+            null_left=self.form.null_left,
+            null_basis=self.form.null_basis,
+            prior_variance=np.ones(len(self.form.basis)),
+        )
+
+    @cached_property
+    def _filters(self) -> Float[np.ndarray, "n_candidates rank"]:
+        given = self._standard.left.T @ self.form.data
+        power = (given**2).sum(axis=1)
+        through = self._standard.left.T @ self.form.matrix
+        products = np.stack([((through @ x) * given).sum(axis=1) for x in self.steps])
+        known = power > np.finfo(float).eps ** 2 * power.max(initial=0.0)
+        shape = products.shape
+        return np.divide(products, power, out=np.zeros(shape), where=known).clip(0.0, 1.0)
+
+    def tikhonov(self) -> SpectralPath:
+        """Return the Tikhonov solutions of the same problem over the default λ."""
+        form, grid = self._standard, default_grid(self._standard)
+        data = self.form.data + self.form.null_left @ self.form.null_data
+        filters = form.tikhonov_filters(grid).T
+        return SpectralPath(form, data, self.projection, grid, filters, "λ")
 
     def errors(
         self, truth: ArrayLike, *, remove_mean: bool = False, per_instant: bool = False
     ) -> Float[np.ndarray, "n_candidates n_columns"]:
         """Return ‖u − truth‖² (squared) of every iterate, spatial means removed if asked."""
-        truth = check_array(truth, "truth", shape=self.form.free.shape)
+        truth = check_array(truth, "truth", shape=(len(self.form.basis), self.n_times))
         basis, target = self.form.basis, truth - self.form.free
         if remove_mean:
             basis, target = basis - basis.mean(axis=0), target - target.mean(axis=0)

@@ -14,7 +14,7 @@ from ._penalty import check_order, penalty_factors
 from ._problem import InverseProblem
 from ._reconstruction import Solution
 from ._regularizers import Regularizer
-from ._rules import GCV, Rule, advice, choose_parameter
+from ._rules import CheckedGCV, Rule, advice, choose_parameter
 
 Steps = Float[np.ndarray, "n_iterations n_coordinates n_times"]
 
@@ -49,7 +49,7 @@ class ConjugateGradient:
     """
 
     max_iterations: int = 40
-    rule: Rule = field(default_factory=GCV)
+    rule: Rule = field(default_factory=CheckedGCV)
     order: int = 0
     regularizer: Regularizer | None = None
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
@@ -90,7 +90,7 @@ class GMRES:
     """
 
     max_iterations: int = 25
-    rule: Rule = field(default_factory=GCV)
+    rule: Rule = field(default_factory=CheckedGCV)
     order: int = 0
     regularizer: Regularizer | None = None
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
@@ -112,7 +112,7 @@ def _stopped(
     factors = penalty_factors(problem, method.order, method.regularizer, method.laplacian)
     form = SquareForm.of(problem, factors)
     steps = iterate(form.matrix, form.data, method.max_iterations)
-    path = IterationPath(form, steps, round(float(np.trace(problem.projection))))
+    path = IterationPath(form, steps, problem.projection)
     choice = choose_parameter(path, method.rule)
     return Solution(
         heart_potentials=path.at(choice.value),

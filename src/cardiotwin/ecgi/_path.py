@@ -82,6 +82,10 @@ class RegularizationPath(Protocol):
         """Return the summed squared error of predicting each lead from the others."""
         ...
 
+    def tikhonov(self) -> "SpectralPath":
+        """Return the Tikhonov solutions of the same problem."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class SpectralPath:
@@ -134,6 +138,17 @@ class SpectralPath:
 
     def norms(self, per_instant: bool) -> Norms:
         """Return the norms, exact for every candidate."""
+        return self._norms_by_instant if per_instant else self._norms_of_beat
+
+    @cached_property
+    def _norms_of_beat(self) -> Norms:
+        return self._make_norms(False)
+
+    @cached_property
+    def _norms_by_instant(self) -> Norms:
+        return self._make_norms(True)
+
+    def _make_norms(self, per_instant: bool) -> Norms:
         squares, beyond = self.coefficients**2, (self._unreachable**2).sum(axis=0)
         data = (self.data**2).sum(axis=0)
         if not per_instant:
@@ -213,12 +228,23 @@ class SpectralPath:
             squares[first : first + 8] += np.einsum("lij,lij->li", through, scaled)
         return (weights * np.maximum(squares, 0.0)).sum(axis=1, keepdims=True)
 
+    def tikhonov(self) -> "SpectralPath":
+        """Return the Tikhonov solutions of the same problem over the default λ."""
+        grid = default_grid(self.form)
+        filters = self.form.tikhonov_filters(grid).T
+        return SpectralPath(self.form, self.data, self.projection, grid, filters, "λ")
+
     @cached_property
     def leverage(self) -> Float[np.ndarray, "n_candidates n_leads"]:
         """h: by how much each lead's potential decides its own prediction."""
         own = self.filters @ (self.form.left.T**2) + (self.form.null_left**2).sum(axis=1)
         orthogonal = np.allclose(self.projection, self.projection.T)
         return own + (1 - np.diag(self.projection)) if orthogonal else own
+
+
+def default_grid(form: StandardForm, n_candidates: int = 150) -> Vector:
+    """Return λ evenly spaced in log λ between `LOWEST` and `HIGHEST`."""
+    return form.values[0] * np.geomspace(LOWEST, HIGHEST, n_candidates)
 
 
 def tikhonov_path(
@@ -247,8 +273,7 @@ def tikhonov_path(
     True
     """
     if parameters is None:
-        count = check_count(n_candidates, "n_candidates", at_least=8)
-        grid = form.values[0] * np.geomspace(LOWEST, HIGHEST, count)
+        grid = default_grid(form, check_count(n_candidates, "n_candidates", at_least=8))
     else:
         grid = check_array(parameters, "parameters", shape=("n_candidates",))
         if len(grid) == 0 or grid.min() <= 0 or (np.diff(grid) <= 0).any():

@@ -11,7 +11,7 @@ from ._penalty import check_order, penalty_factors
 from ._problem import InverseProblem
 from ._reconstruction import Solution
 from ._regularizers import Regularizer
-from ._rules import GCV, Rule, advice, choose_parameter
+from ._rules import CheckedGCV, Rule, advice, choose_parameter
 from ._standard_form import StandardForm
 
 
@@ -41,7 +41,7 @@ class TruncatedSVD:
     """
 
     order: int = 0
-    rule: Rule = field(default_factory=GCV)
+    rule: Rule = field(default_factory=CheckedGCV)
     regularizer: Regularizer | None = None
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
 

@@ -1,5 +1,6 @@
 """Parameter rules: how much regularization, one rule a file."""
 
+from ._as_tikhonov import AsTikhonov as AsTikhonov
 from ._base import Rule as Rule
 from ._checked_gcv import CheckedGCV as CheckedGCV
 from ._consensus import Consensus as Consensus

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from ..._checks import check_number
 from .._path import RegularizationPath
 from .._reconstruction import ParameterChoice
+from ._as_tikhonov import AsTikhonov
 from ._gcv import RobustGCV
 from ._l_curve import LCurve
 
@@ -20,8 +21,11 @@ class CheckedGCV:
     the two by less than a factor of 20, the errors of a measured torso tank by more than 800.
     While cross-validation is trusted, the interval reaches from the one to the other.
 
+    Ranks and iterations are checked on the Tikhonov path of the same problem, where both criteria
+    are smooth, and stopped by `AsTikhonov` where cross-validation fails there.
+
     Args:
-        factor: largest trusted ratio of the two λ (or ranks, or iterations).
+        factor: largest trusted ratio of the two λ.
         cross_validation: the `RobustGCV` to check; γ = 1 is plain GCV.
         corner: the `LCurve` to check it with.
         per_instant: one parameter an instant instead of one for the beat; the check itself is
@@ -41,17 +45,20 @@ class CheckedGCV:
 
     def choose(self, path: RegularizationPath) -> ParameterChoice:
         """Return the choice of cross-validation or of the L-curve."""
-        validated = replace(self.cross_validation, per_instant=False).choose(path)
-        corner = replace(self.corner, per_instant=False).choose(path)
+        smooth = path if path.parameter_name == "λ" else path.tikhonov()
+        validated = replace(self.cross_validation, per_instant=False).choose(smooth)
+        corner = replace(self.corner, per_instant=False).choose(smooth)
         v, c = float(validated.value[0]), float(corner.value[0])
         agree = max(v / c, c / v) <= self.factor
         trusted = corner.at_edge or (agree and not validated.at_edge)
-        taken, rule = (validated, self.cross_validation) if trusted else (corner, self.corner)
+        rule = self.cross_validation if trusted else self.corner
+        rule = replace(rule, per_instant=self.per_instant)
+        if smooth is not path:
+            taken = (rule if trusted else AsTikhonov(self.corner)).choose(path)
+            return replace(taken, rule=f"CheckedGCV ({taken.rule})")
+        taken = rule.choose(path)
         interval = taken.interval
         if trusted and agree:
             interval = (min(interval[0], c), max(interval[1], c))
-        name = f"CheckedGCV ({taken.rule})"
-        if self.per_instant:
-            taken = replace(rule, per_instant=True).choose(path)
         others = {"RobustGCV": v, "LCurve": c}
-        return replace(taken, rule=name, interval=interval, others=others)
+        return replace(taken, rule=f"CheckedGCV ({taken.rule})", interval=interval, others=others)

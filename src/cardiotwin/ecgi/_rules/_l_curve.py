@@ -10,6 +10,8 @@ from .._path import TINY, Norms, RegularizationPath
 from .._reconstruction import ParameterChoice
 from ._base import around
 
+FLOOR = 1e-100
+
 
 @dataclass(frozen=True)
 class LCurve:
@@ -73,15 +75,15 @@ class LCurve:
 def _criterion(
     path: RegularizationPath, norms: Norms
 ) -> Float[np.ndarray, "n_candidates n_columns"]:
-    rho, eta = np.maximum(norms.residual, TINY), np.maximum(norms.seminorm, TINY)
-    share = rho / np.maximum(norms.data, TINY)
-    trusted = (share > 1e-12) & (share < 0.98)
+    # Over ‖y‖², which changes no curvature but keeps volts and zeros away from underflow.
+    scale = np.where(norms.data > 0, norms.data, 1.0)
+    rho, eta = np.maximum(norms.residual / scale, FLOOR), np.maximum(norms.seminorm / scale, FLOOR)
+    trusted = (rho > 1e-12) & (rho < 0.98)
     if norms.slope is None:
         value = _below_chord(np.log(rho), np.log(eta), trusted)
     else:
         lam = path.parameters[:, None]
-        slope = np.minimum(2 * lam * norms.slope, -TINY)
-        # Scaled by ρ and λ²η so that small potentials (volts) do not underflow in the power.
+        slope = np.minimum(2 * lam * norms.slope / scale, -FLOOR)
         size = np.hypot(lam**2 * eta, rho)
         value = 2 * (eta / slope) * (rho / size)
         value *= (lam**2 * slope * rho + 2 * lam * eta * rho + lam**4 * eta * slope) / size**2
