@@ -144,12 +144,10 @@ def _on_torso(
     operator = problem.operator
     if torso is None or operator.leads is not None or operator.n_observed != torso.n_nodes:
         return None, False
-    every_node = len(data) == torso.n_nodes and not isinstance(problem.rows, Electrodes)
-    if not every_node:
+    if len(data) != torso.n_nodes or isinstance(problem.rows, Electrodes):
         return operator.apply(heart), False
-    rows = np.arange(torso.n_nodes) if problem.rows is None else problem.rows
     ordered = np.empty_like(data)
-    ordered[rows] = data
+    ordered[slice(None) if problem.rows is None else problem.rows] = data
     return ordered, True
 
 

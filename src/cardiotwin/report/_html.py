@@ -13,7 +13,6 @@ import numpy as np
 from .._files import atomic_path
 from .._types import PathLike
 from ._charts import NINETY_PERCENT, unit_criterion
-from ._isolines import isochrone_levels
 from ._packing import Pack
 from ._saved import SavedReconstruction
 from ._sections import build_body
@@ -65,7 +64,8 @@ def write_report(result: SavedReconstruction | PathLike, path: PathLike | None =
 
 def render_page(saved: SavedReconstruction) -> str:
     """Return the page as text."""
-    assets = files(__package__) / "_assets"
+    saved = saved.on_one_reference()
+    assets = files("cardiotwin.report") / "_assets"
     views = choose_views(saved)
     pack = _pack(saved, views)
     facts = {
@@ -142,17 +142,9 @@ def _chart_facts(saved: SavedReconstruction) -> dict[str, Any]:
         "bodyRms": _floats(np.sqrt(np.mean(saved.body_measured**2, axis=0))),
         "leads": list(saved.lead_names),
     }
-    if saved.truth is not None:
-        size = np.sqrt(np.mean(saved.truth**2, axis=0))
-        facts["errorRms"] = _floats(np.sqrt(np.mean(saved.error**2, axis=0)))
-        facts["truthRms"] = _floats(size)
-    known = saved.activation_known
-    if known is not None and known.any():
-        facts["activation"] = {
-            "truth": _floats(saved.truth_activation_ms[known]),
-            "found": _floats(saved.activation_ms[known]),
-            "ticks": _floats(isochrone_levels(saved.truth_activation_ms, about=6)),
-        }
+    pairs = saved.activation_pairs
+    if pairs is not None:
+        facts["activation"] = {"found": _floats(pairs[0]), "truth": _floats(pairs[1])}
     elif saved.activation_ms is not None:
         facts["activation"] = {
             "found": _floats(saved.activation_ms[np.isfinite(saved.activation_ms)])

@@ -97,7 +97,7 @@ def plot_activation_map(
         levels = step_ms * np.arange(np.floor(low / step_ms) + 1, np.ceil(high / step_ms))
     mesh = _mesh(surface, times, TIMES, low, high, "ms")
     if len(levels):
-        mesh.colorbar.tickvals = levels
+        mesh.update(colorbar={"tickvals": levels})
     return _scene([mesh, _lines(surface, times, levels)], title, view)
 
 
@@ -163,8 +163,7 @@ def plot_torso_and_heart(
             nodal = check_array(values, f"values of the {name}", shape=(surface.n_nodes,))
             colors, low, high = color_range(nodal)
             mesh = _mesh(surface, nodal, colors, low, high, unit)
-            mesh.colorbar.x = place
-            mesh.colorbar.title.text = f"{name}<br>{unit}"
+            mesh.update(colorbar={"x": place, "title": {"text": f"{name}<br>{unit}"}})
         mesh.opacity = opacity
         traces.append(mesh)
     if electrodes_mm is not None:

@@ -1,10 +1,10 @@
 """A reconstruction as it lies in a result folder: arrays and facts, no code."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from .._provenance import Provenance
 from .._types import Potentials
@@ -96,15 +96,45 @@ class SavedReconstruction:
 
     @property
     def error(self) -> Potentials | None:
-        """(n_nodes, n_times) reconstruction minus truth, None without truth."""
-        return None if self.truth is None else self.heart_potentials - self.truth
+        """(n_nodes, n_times) reconstruction minus truth on one reference, None without truth."""
+        if self.truth is None:
+            return None
+        difference = self.heart_potentials - self.truth
+        return difference if self.shares_reference else difference - difference.mean(axis=0)
 
     @property
-    def activation_known(self) -> Bool[np.ndarray, " n_nodes"] | None:
-        """(n_nodes,) where both activation times are known, None unless both were computed."""
+    def shares_reference(self) -> bool:
+        """Whether body and heart potentials are measured against the same zero."""
+        reference = self.problem.get("reference")
+        return isinstance(reference, dict) and reference.get("name") == "AsRecorded"
+
+    def on_one_reference(self) -> "SavedReconstruction":
+        """Return the result as it is to be looked at beside its truth.
+
+        Where the references differ, the spatial mean is removed from both at every instant, and
+        a note says so.
+        """
+        if self.truth is None or self.shares_reference:
+            return self
+        note = (
+            "The references of heart and body differ: truth and reconstruction are shown after "
+            "removing the spatial mean at every instant."
+        )
+        return replace(
+            self,
+            heart_potentials=self.heart_potentials - self.heart_potentials.mean(axis=0),
+            truth=self.truth - self.truth.mean(axis=0),
+            notes=(*self.notes, note),
+        )
+
+    @property
+    def activation_pairs(self) -> Float[np.ndarray, "2 n_known"] | None:
+        """(2, n_known) reconstructed and true times of nodes that have both, None without any."""
         if self.activation_ms is None or self.truth_activation_ms is None:
             return None
-        return np.isfinite(self.activation_ms) & np.isfinite(self.truth_activation_ms)
+        pairs = np.stack([self.activation_ms, self.truth_activation_ms])
+        known = np.isfinite(pairs).all(axis=0)
+        return pairs[:, known] if known.any() else None
 
     @property
     def warnings(self) -> tuple[str, ...]:

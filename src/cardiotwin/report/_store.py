@@ -128,7 +128,8 @@ def save_reconstruction(
         )
     )
     with atomic_folder(folder, overwrite=overwrite) as temporary:
-        np.savez_compressed(temporary / "arrays.npz", **_arrays_of(saved))
+        arrays: dict[str, Any] = _arrays_of(saved)
+        np.savez_compressed(temporary / "arrays.npz", **arrays)
         _write_tables(temporary, saved)
         _write_vtk(temporary, saved, stride)
         if report:
@@ -288,7 +289,7 @@ def _build(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> SavedReconst
         **dict.fromkeys(("parameter_value", "parameter_candidates"), ("n",)),
         "parameter_criterion": ("n",),
     }
-    have = {
+    have: dict[str, Any] = {
         name: check_array(arrays[name], name, shape=shape, finite=name not in _MAY_BE_NAN)
         if name in arrays
         else None
@@ -368,7 +369,7 @@ def _write_csv(path: Path, rows: list[list[Any]]) -> None:
 def _write_vtk(folder: Path, saved: SavedReconstruction, stride: int | None) -> None:
     label = f" ({saved.unit})" if saved.unit else ""
     if saved.heart is not None:
-        series = {f"reconstruction{label}": saved.heart_potentials}
+        series: dict[str, Any] = {f"reconstruction{label}": saved.heart_potentials}
         if saved.truth is not None:
             series |= {f"truth{label}": saved.truth, f"error{label}": saved.error}
         if saved.uncertainty is not None:

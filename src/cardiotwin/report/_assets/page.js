@@ -167,7 +167,8 @@ function start(arrays) {
     if (a && byId("activation")) {
       if (a.truth) {
         const ends = [Math.min(...a.truth), Math.max(...a.truth)];
-        drawChart(byId("activation"), { x: a.truth, xRange: ends, yRange: [Math.min(ends[0], ...a.found), Math.max(ends[1], ...a.found)], xLabel: "true time (ms)", yLabel: "reconstructed time (ms)", title: "activation times",
+        const pad = 0.04 * (ends[1] - ends[0]);
+        drawChart(byId("activation"), { x: a.truth, xRange: [ends[0] - pad, ends[1] + pad], yRange: [Math.min(ends[0], ...a.found) - pad, Math.max(ends[1], ...a.found) + pad], xLabel: "true time (ms)", yLabel: "reconstructed time (ms)", title: "activation times",
           series: [{ x: ends, y: ends, color: "var(--soft)", width: 1.2, dash: "4 4", label: "equal" }], points: { x: a.truth, y: a.found, color: "var(--accent)", label: "a node each" } });
       } else {
         const sorted = a.found.slice().sort((p, q) => p - q);
