@@ -73,7 +73,7 @@ class RegularizationPath(Protocol):
         ...
 
     def errors(
-        self, truth: Potentials, *, remove_mean: bool, per_instant: bool
+        self, truth: ArrayLike, *, remove_mean: bool, per_instant: bool
     ) -> Float[np.ndarray, "n_candidates n_columns"]:
         """Return ‖u − truth‖² of every candidate."""
         ...
@@ -177,24 +177,24 @@ class SpectralPath:
     ) -> Float[np.ndarray, "n_candidates n_columns"]:
         """Return ‖u − truth‖² (squared) of every candidate, spatial means removed if asked."""
         shape = (self.form.basis.shape[0], self.n_times)
-        truth = check_array(truth, "truth", shape=shape)
+        target = check_array(truth, "truth", shape=shape)
         basis = np.hstack([self.form.basis, self.form.null_basis])
         if remove_mean:
-            basis, truth = basis - basis.mean(axis=0), truth - truth.mean(axis=0)
+            basis, target = basis - basis.mean(axis=0), target - target.mean(axis=0)
             gram = basis.T @ basis
         else:
             gram = self.form.gram
         parts = np.vstack([self.coefficients, self._free])
-        overlap = parts * (basis.T @ truth)
+        overlap = parts * (basis.T @ target)
         free = np.ones((len(self.parameters), len(self._free)))
         weights = np.hstack([self.filters / self.form.values, free])
         if not per_instant:
             # Summed over time, cᵀGc needs only the products of two coefficients: no loop over λ.
             quadratic = np.einsum("lj,lj->l", weights @ (gram * (parts @ parts.T)), weights)
             linear = weights @ overlap.sum(axis=1)
-            return np.maximum(quadratic - 2 * linear + (truth**2).sum(), 0.0)[:, None]
+            return np.maximum(quadratic - 2 * linear + (target**2).sum(), 0.0)[:, None]
         quadratic = np.stack([np.einsum("jt,jt->t", gram @ c, c) for c in self._scaled(weights)])
-        return np.maximum(quadratic - 2 * weights @ overlap + (truth**2).sum(axis=0), 0.0)
+        return np.maximum(quadratic - 2 * weights @ overlap + (target**2).sum(axis=0), 0.0)
 
     def _scaled(self, weights: Matrix) -> Iterator[Matrix]:
         parts = np.vstack([self.coefficients, self._free])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -46,8 +47,10 @@ class PenaltyFactors:
         if gamma.shape[0] == n and np.array_equal(gamma, np.eye(n)):
             return cls(None, np.zeros((n, 0)))
         if gamma.shape[0] > n:
-            gamma = linalg.qr(gamma, mode="r")[0][:n]
-        upper, order = linalg.qr(gamma, mode="r", pivoting=True)
+            gamma = np.linalg.qr(gamma).R
+        upper, order = cast(
+            tuple[np.ndarray, np.ndarray], linalg.qr(gamma, mode="r", pivoting=True)
+        )
         sizes = np.abs(np.diag(upper))
         if sizes[0] == 0:
             raise InputError(

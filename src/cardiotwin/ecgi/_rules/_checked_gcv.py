@@ -15,7 +15,7 @@ class CheckedGCV:
     """Use robust GCV if it stays within a factor of the L-curve's corner, otherwise the corner.
 
     On white noise robust GCV is the sharper rule (within about 3 % of the best relative error in
-    simulated beats, where the corner may be 45 % above it). Errors of geometry, conductivity and
+    simulated beats, where the corner may be 55 % above it). Errors of geometry, conductivity and
     unseen sources are correlated over the leads: cross-validation then takes them for signal and
     a λ thousands of times too small, and the corner is the better choice. White noise separated
     the two by less than a factor of 20, the errors of a measured torso tank by more than 800.

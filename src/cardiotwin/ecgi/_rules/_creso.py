@@ -63,5 +63,5 @@ def _composite(
 def _first_peak(composite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inner = composite[1:-1]
     peak = (inner > composite[:-2]) & (inner >= composite[2:]) & (inner > 0)
-    found = peak.any(axis=0)
+    found = np.any(peak, axis=0, keepdims=True)[0]
     return np.where(found, 1 + np.argmax(peak, axis=0), len(composite) - 1), found
