@@ -120,6 +120,18 @@ def test_legacy_vtk_of_meshio(tmp_path, ball, version, binary):
     np.testing.assert_array_equal(back.faces, ball.faces)
 
 
+def test_binary_vtk_that_lacks_its_last_byte(tmp_path, ball):
+    import meshio
+
+    mesh = meshio.Mesh(ball.vertices_mm, [("triangle", ball.faces.astype("i4"))])
+    path = tmp_path / "a.vtk"
+    meshio.vtk.write(str(path), mesh, fmt_version="5.1")
+    whole = path.read_bytes().rstrip(b"\n")
+    path.write_bytes(whole[:-1])
+    with pytest.raises(errors.FileFormatError, match=r"bytes left; expected .* numbers"):
+        read_surface(path, unit="mm")
+
+
 def test_legacy_vtk_with_field_data_and_metadata_before_the_points(tmp_path):
     (tmp_path / "a.vtk").write_text(
         "# vtk DataFile Version 5.1\nvtk output\nASCII\nDATASET POLYDATA\n"

@@ -85,7 +85,8 @@ class _Reader:
         if dtype.kind == "V":
             raise self.error(f"the number type {shorten(kind)}", ", ".join(_DTYPES))
         left = len(self.data) - self.at
-        if count * (2 if self.ascii else dtype.itemsize) > left + 1:
+        # In text the last number may lack the blank after it.
+        if count * (2 if self.ascii else dtype.itemsize) > left + self.ascii:
             raise self.error(f"{left} bytes left", f"{count} numbers")
         if not self.ascii:
             values = np.frombuffer(self.data, dtype, count, self.at)
