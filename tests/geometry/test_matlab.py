@@ -171,37 +171,6 @@ def test_a_data_type_that_does_not_exist(tmp_path, heart):
             read_geometry_mat(tmp_path / "a.mat", unit="mm")
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-def test_arrays_are_those_of_scipy(tmp_path, rng, compressed):
-    from cardiotwin.geometry.formats._matlab import read_variables
-
-    records = np.zeros((1, 2), dtype=[("a", object), ("b", object)])
-    for k in range(2):
-        records[0, k]["a"], records[0, k]["b"] = rng.normal(size=(2, 3)), np.arange(k + 1.0)
-    stored = {
-        "double": rng.normal(size=(4, 5)),
-        "single": rng.normal(size=(4, 5)).astype("f4"),
-        "bytes": np.arange(6, dtype="u1").reshape(2, 3),
-        "long": np.array([[2**62, -5]]),
-        "cube": rng.normal(size=(2, 3, 4)),
-        "logical": np.array([[True, False]]),
-        "text": "mm",
-        "records": records,
-        "empty": np.zeros((0, 3)),
-        "nested": {"cell": np.array([[1.5, "cm"]], dtype=object)},
-        "complex": np.array([[1j]]),
-    }
-    io.savemat(tmp_path / "a.mat", stored, do_compression=compressed, long_field_names=True)
-    found = read_variables(tmp_path / "a.mat")
-    for key in ("double", "single", "bytes", "long", "cube", "logical"):
-        np.testing.assert_array_equal(found.arrays[key], stored[key])
-    np.testing.assert_array_equal(found.arrays["records(2).a"], records[0, 1]["a"])
-    np.testing.assert_array_equal(found.arrays["records(2).b"], [[0, 1]])
-    assert found.arrays["nested.cell{1}"] == 1.5
-    assert found.texts == {"text": "mm", "nested.cell{2}": "cm"}
-    assert any("complex" in remark for remark in found.remarks)
-
-
 def write_hdf5(path, heart):
     h5py = pytest.importorskip("h5py")
     with h5py.File(path, "w", userblock_size=512) as file:

@@ -11,15 +11,19 @@ from jaxtyping import Float, Int
 
 from ..._checks import freeze
 from ..._errors import FileFormatError, InputError
+from ..._matlab import MatlabVariables, read_matlab_variables
 from ..._types import PathLike
 from .._surface import Surface
 from ._build import build_surface
-from ._matlab import MatVariables, read_variables
 from ._registry import SurfaceFile, SurfaceFormat
+from ._text import MAX_BYTES
 from ._units import LARGEST_NUMBER, MM_PER_UNIT, to_mm
 
 _POINT_WORDS = ("pts", "node", "point", "vert", "pos", "pnt", "coord")
 _FACE_WORDS = ("fac", "tri", "elem", "polygon", "mesh")
+
+# Every array is tried as triangles of every other.
+_MAX_ARRAYS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,7 @@ def read_geometry_mat(
     ``guesses``.
 
     Args:
-        path: a file of MATLAB 5 to 7.3 (the last needs h5py).
+        path: a file of MATLAB 4 to 7.3 (the last needs h5py).
         unit: "mm", "cm", "m" or "um": the unit of all coordinates, unless a text named "unit"
             beside them states it.
         check_size: refuse surfaces below 5 mm or above 5 m.
@@ -98,7 +102,7 @@ def read_geometry_mat(
     'torso.node is 3 × 4: its columns were taken as points.'
     """
     path = Path(path)
-    variables = read_variables(path)
+    variables = _read_variables(path)
     guesses = list(variables.remarks)
     pairs, points = _find_pairs(variables.arrays, guesses)
     surfaces = {}
@@ -129,7 +133,7 @@ def read_geometry_mat(
 
 def read(path: Path, name: str) -> SurfaceFile:
     """Read one surface: the only one, or the one called ``name``."""
-    variables = read_variables(path)
+    variables = _read_variables(path)
     pairs = _named(_find_pairs(variables.arrays, [])[0])
     if not pairs:
         raise FileFormatError(
@@ -148,9 +152,21 @@ def read(path: Path, name: str) -> SurfaceFile:
     return SurfaceFile(pair.points, pair.faces, stated, label)
 
 
+def _read_variables(path: Path) -> MatlabVariables:
+    variables = read_matlab_variables(path, max_bytes=MAX_BYTES)
+    if len(variables.arrays) > _MAX_ARRAYS:
+        raise FileFormatError(
+            str(path),
+            found=f"{len(variables.arrays)} arrays",
+            expected=f"at most {_MAX_ARRAYS} to be searched for surfaces",
+            advice="Save the geometry alone.",
+        )
+    return variables
+
+
 def _convert_points(
     path: Path,
-    variables: MatVariables,
+    variables: MatlabVariables,
     pairs: list[_Pair],
     points: dict[str, np.ndarray],
     unit: str | None,
@@ -341,7 +357,7 @@ def _sums_to_one(matrix: np.ndarray, turned: bool) -> bool:
         return bool((np.abs(matrix.sum(axis=0 if turned else 1) - 1) < 0.05).all())
 
 
-def _stated_unit(variables: MatVariables, key: str) -> str | None:
+def _stated_unit(variables: MatlabVariables, key: str) -> str | None:
     """Return the length unit that a text named unit(s) in the same struct states."""
     for other, text in variables.texts.items():
         word = other.rsplit(".", 1)[-1].lower()

@@ -1,37 +1,14 @@
-"""What all readers share: units and rates that are stated, gaps that are told, one error kind."""
+"""What all readers share: units and rates that are stated, gaps that are told."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..._errors import CardiotwinError, FileFormatError, InputError, UnitError
+from ..._errors import FileFormatError, InputError, UnitError
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import UNITS, UNITS_PER_VOLT, check_unit, conversion_factor, recognize_unit
-
-# zlib cannot pack more than 1032 bytes into one: a bigger claim is a lie.
-MAX_INFLATION = 1032
-
-
-@contextmanager
-def foreign_parser(path: PathLike, kind: str) -> Iterator[None]:
-    """Turn whatever a foreign parser raises on a hostile file into FileFormatError."""
-    try:
-        # Signalling NaN in altered bytes: told as gaps later, not as warnings here.
-        with np.errstate(invalid="ignore", over="ignore"):
-            yield
-    except (CardiotwinError, KeyboardInterrupt, SystemExit):
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise FileFormatError(
-            str(path),
-            found=f"content that cannot be read as {kind} ({type(error).__name__}: {text})",
-            expected=f"a whole {kind} file",
-            advice="The file may be truncated or of another format: export it again.",
-        ) from error
 
 
 def settle_unit(

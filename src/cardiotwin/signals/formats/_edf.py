@@ -6,9 +6,10 @@ import numpy as np
 
 from ..._checks import check_file
 from ..._errors import FileFormatError, MissingDependencyError
+from ..._foreign import foreign_parser
 from ..._types import PathLike
 from .._recording import Recording, find_names
-from ._common import distinct, foreign_parser, make_recording, settle_rate, settle_unit
+from ._common import distinct, make_recording, settle_rate, settle_unit
 
 
 def read_edf(

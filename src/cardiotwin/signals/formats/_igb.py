@@ -7,9 +7,10 @@ import numpy as np
 from ..._checks import check_choice, check_file
 from ..._errors import FileFormatError
 from ..._files import atomic_path
+from ..._foreign import foreign_parser
 from ..._types import PathLike
 from .._recording import Recording
-from ._common import foreign_parser, make_recording, settle_rate, settle_unit
+from ._common import make_recording, settle_rate, settle_unit
 
 _HEADER_BYTES = 1024
 _TYPES = {

@@ -1,27 +1,15 @@
 """MATLAB files in the EDGAR manner: arrays are found by shape, and every guess is noted."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from ..._checks import check_file
-from ..._errors import FileFormatError, MissingDependencyError
-from ..._mat5 import mat5_leaves
+from ..._matlab import read_matlab_variables
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import recognize_unit
-from ._common import (
-    MAX_INFLATION,
-    foreign_parser,
-    make_recording,
-    orient,
-    pick,
-    settle_rate,
-    settle_unit,
-)
+from ._common import make_recording, orient, pick, settle_rate, settle_unit
 
 _SIGNAL_NAMES = ("potvals", "potentials", "ep", "bsp", "signals")
 _RATE_NAMES = ("samplefrequency", "samplingfrequency", "samplingrate", "samplerate", "fs", "fshz")
@@ -57,16 +45,12 @@ def read_matlab(
         UnitError: no unit is stated.
         MissingDependencyError: a version 7.3 file, and h5py is not installed.
     """
-    path = check_file(path)
-    with open(path, "rb") as handle:
-        start = handle.read(520)
-    with foreign_parser(path, "MATLAB"):
-        v73 = b"\x89HDF\r\n\x1a\n" in start
-        leaves = dict(_read_v73(path) if v73 else _read_v5(path))
+    variables = read_matlab_variables(path)
+    arrays = {_respell(name): array for name, array in variables.arrays.items()}
     matrices = {
-        name: leaf
-        for name, leaf in leaves.items()
-        if isinstance(leaf, np.ndarray) and leaf.ndim == 2 and leaf.dtype.kind in "fiu"
+        name: array
+        for name, array in arrays.items()
+        if array.ndim == 2 and array.dtype.kind in "fiu"
     }
     long = [name for name, leaf in matrices.items() if min(leaf.shape) > 3]
     named = [name for name in matrices if _base(name) == _SIGNAL_NAMES[0]]
@@ -77,17 +61,18 @@ def read_matlab(
     if n_channels is None and values.shape[0] > values.shape[1]:
         notes.append("more rows than columns: pass n_channels if rows are samples")
 
-    beside = {k: v for k, v in leaves.items() if _parent(k) in (_parent(name), "")}
+    scopes = (_parent(name), "")
     stated_unit = stated_rate = None
-    for field, leaf in beside.items():
-        base = _base(field)
-        if stated_unit is None and base in _UNIT_NAMES and isinstance(leaf, str):
-            stated_unit = leaf.strip() or None
-            notes.append(f"unit {leaf.strip()!r} taken from {field}")
-        if stated_rate is None and base in _RATE_NAMES and np.size(leaf) == 1:
-            if not isinstance(leaf, str):
-                stated_rate = float(np.asarray(leaf).ravel()[0])
-                notes.append(f"rate {stated_rate:g} Hz taken from {field}")
+    for field, text in variables.texts.items():
+        near = _parent(_respell(field)) in scopes
+        if stated_unit is None and near and _base(field) in _UNIT_NAMES:
+            stated_unit = text.strip() or None
+            notes.append(f"unit {text.strip()!r} taken from {field}")
+    for field, array in arrays.items():
+        near = _parent(field) in scopes and array.size == 1
+        if stated_rate is None and near and _base(field) in _RATE_NAMES:
+            stated_rate = float(array.ravel()[0])
+            notes.append(f"rate {stated_rate:g} Hz taken from {field}")
     if stated_unit is not None and recognize_unit(stated_unit) is None:
         notes.append(f"unit {stated_unit!r} not understood")
     final, factors = settle_unit(path, [stated_unit], unit)
@@ -102,56 +87,9 @@ def read_matlab(
     return recording if channels is None else recording.select(channels)
 
 
-def _read_v5(path: Path) -> Iterator[tuple[str, Any]]:
-    with open(path, "rb") as handle:
-        # Version 4 begins with small integers, version 5 with text.
-        version_4 = 0 in handle.read(4)
-    if not version_4:
-        yield from mat5_leaves(path)
-        return
-    from scipy.io import loadmat
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        content = loadmat(path)
-    yield from ((k, v) for k, v in content.items() if isinstance(v, np.ndarray))
-
-
-def _read_v73(path: Path) -> list[tuple[str, Any]]:
-    try:
-        import h5py
-    except ImportError:
-        raise MissingDependencyError(
-            "Reading MATLAB 7.3 files needs the package h5py: pip install 'cardiotwin[io]'"
-        ) from None
-    found: list[tuple[str, Any]] = []
-    limit = MAX_INFLATION * path.stat().st_size
-
-    def visit(name: str, item: Any) -> None:
-        if (
-            not isinstance(item, h5py.Dataset)
-            or name.startswith("#")
-            or item.dtype.kind not in "fiu"
-        ):
-            return
-        if item.shape is None or item.size is None:
-            return
-        if item.size * item.dtype.itemsize > limit:
-            raise FileFormatError(
-                f"{path}: {name}", found=f"shape {item.shape}", expected="what the file can hold"
-            )
-        array = np.asarray(item[()])
-        kind = item.attrs.get("MATLAB_class", b"")
-        dotted = name.replace("/", ".")
-        if kind in (b"char", "char"):
-            found.append((dotted, "".join(map(chr, array.ravel()))))
-        else:
-            # MATLAB stores columns first: HDF5 shows every array transposed.
-            found.append((dotted, array.T))
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-    return found
+def _respell(name: str) -> str:
+    """Return a MATLAB path with entries counted as in Python: ``leads{1}`` is ``leads[0]``."""
+    return re.sub(r"[({](\d+)[)}]", lambda match: f"[{int(match[1]) - 1}]", name)
 
 
 def _base(name: str) -> str:

@@ -8,12 +8,11 @@ import numpy as np
 from ..._checks import check_file
 from ..._errors import FileFormatError
 from ..._files import atomic_path
+from ..._foreign import MAX_INFLATION, foreign_parser
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import UNITS
 from ._common import (
-    MAX_INFLATION,
-    foreign_parser,
     make_recording,
     orient,
     pick,

@@ -10,10 +10,11 @@ import numpy as np
 from ..._checks import check_choice, check_count, check_file
 from ..._errors import FileFormatError, InputError
 from ..._files import atomic_path
+from ..._foreign import foreign_parser
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import recognize_unit
-from ._common import foreign_parser, make_recording, orient, settle_rate, settle_unit
+from ._common import make_recording, orient, settle_rate, settle_unit
 
 _MS_PER_UNIT = {"ms": 1.0, "s": 1000.0, "sec": 1000.0, "seconds": 1000.0, "us": 1e-3}
 _TIME = re.compile(r"^(time|times|t)(?:[\s_]*[(\[]?\s*([a-zµ]+)\s*[)\]]?)?$", re.IGNORECASE)

@@ -10,12 +10,11 @@ import numpy as np
 
 from ..._checks import check_file
 from ..._errors import FileFormatError, MissingDependencyError
+from ..._foreign import MAX_INFLATION, foreign_parser
 from ..._types import PathLike
 from .._recording import Recording, find_names
 from ._common import (
-    MAX_INFLATION,
     distinct,
-    foreign_parser,
     make_recording,
     settle_rate,
     settle_unit,
