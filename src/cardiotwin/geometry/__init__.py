@@ -8,6 +8,7 @@ from ._operators import PaperLaplacian as PaperLaplacian
 from ._operators import mass_matrix as mass_matrix
 from ._operators import nodal_gradient as nodal_gradient
 from ._operators import surface_gradient as surface_gradient
+from ._organs import ellipsoid_within as ellipsoid_within
 from ._quality import MeshQuality as MeshQuality
 from ._quality import measure_quality as measure_quality
 from ._repair import cap as cap
