@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._errors import CardiotwinError, FileFormatError, InputError
+from ..._errors import FileFormatError, InputError
 from ..._files import atomic_path
+from ..._foreign import foreign_parser
+from ..._npz import read_npy
 from .._surface import Surface
 from ._registry import NodeData, SurfaceFile, SurfaceFormat
-from ._text import read_bytes, shorten
+from ._text import read_bytes
 
 _VERTICES = re.compile(r"(?:(.+)_)?vertices(?:_(um|mm|cm|m))?")
 
@@ -23,24 +25,16 @@ _MAX_ARRAY_BYTES = 2**28
 
 def read(path: Path, name: str) -> SurfaceFile:
     """Read one surface: the only one, or the one called ``name``."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
-            keys = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            surfaces = _list_surfaces(keys)
-            label = _choose(path, surfaces, name)
-            vertices_key, faces_key, unit = surfaces[label]
-            vertices = _read_array(path, archive, keys[vertices_key])
-            faces = _read_array(path, archive, keys[faces_key])
-    except CardiotwinError:
-        raise
-    except Exception as error:
-        # zipfile, its decompressors and NumPy's header parser raise a dozen kinds on damaged files.
-        raise FileFormatError(
-            str(path),
-            found=f"a broken archive ({type(error).__name__}: {shorten(str(error), 80)})",
-            expected="an NPZ file",
-            advice="The file is truncated, damaged, or of another format.",
-        ) from None
+    data = read_bytes(path)
+    with foreign_parser(path, "NPZ"), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        keys = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        surfaces = _list_surfaces(keys)
+        label = _choose(path, surfaces, name)
+        vertices_key, faces_key, unit = surfaces[label]
+        vertices, faces = (
+            read_npy(archive, keys[key], path, max_bytes=_MAX_ARRAY_BYTES)
+            for key in (vertices_key, faces_key)
+        )
     for key, array, kinds in ((vertices_key, vertices, "fiu"), (faces_key, faces, "iu")):
         if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in kinds:
             raise FileFormatError(
@@ -115,37 +109,6 @@ def _choose(path: Path, surfaces: dict[str, tuple[str, str, str | None]], name: 
         expected=f"one of {listed}",
         advice=f"Did you mean {near[0]!r}?" if near else "Give name=.",
     )
-
-
-def _read_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if member.file_size > _MAX_ARRAY_BYTES:
-        raise FileFormatError(
-            f"{path}: {member.filename}",
-            found=f"{member.file_size} bytes announced",
-            expected="less than 256 MiB",
-        )
-    data = archive.read(member)
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"version {version} of the npy format")
-    entries = 1
-    for length in shape:
-        entries *= length
-    # Checked before NumPy makes room for what the header claims.
-    if entries * max(dtype.itemsize, 1) > len(data) or min(shape, default=0) < 0:
-        raise FileFormatError(
-            f"{path}: {member.filename}",
-            found=f"shape {shape} of {dtype} announced in {len(data)} bytes",
-            expected="as many bytes as the shape needs",
-            advice="The file is truncated or damaged.",
-        )
-    stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 FORMATS = (

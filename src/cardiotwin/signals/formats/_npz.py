@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._checks import check_file
-from ..._errors import FileFormatError
 from ..._files import atomic_path
-from ..._foreign import MAX_INFLATION, foreign_parser
+from ..._foreign import foreign_parser
+from ..._npz import npy_header, read_npy
 from ..._types import PathLike
 from .._recording import Recording
 from .._units import UNITS
@@ -56,20 +56,31 @@ def read_npz(
     """
     path = check_file(path)
     with foreign_parser(path, "NPZ"), zipfile.ZipFile(path) as archive:
-        headers = _headers(archive, path)
+        members = {
+            member.filename[:-4]: member
+            for member in archive.infolist()
+            if member.filename.endswith(".npy")
+        }
+        headers = {k: npy_header(archive, member, path) for k, member in members.items()}
         endings = tuple(f"_{u}" for u in UNITS)
         plain = [
-            k for k, (shape, kind) in headers.items() if kind in "fiu" and len(shape) in (1, 2)
+            k
+            for k, (shape, dtype) in headers.items()
+            if dtype.kind in "fiu" and len(shape) in (1, 2)
         ]
         wanted = [k for k in plain if k.endswith(endings) and len(headers[k][0]) == 2]
         name = pick(path, wanted, key, plain)
-        values = np.atleast_2d(_load(archive, name))
-        names = [k for k in _NAME_KEYS if headers.get(k, ((), ""))[1] == "U"]
-        labels = [str(text) for text in _load(archive, names[0]).ravel()] if names else None
+        values = np.atleast_2d(read_npy(archive, members[name], path))
+        names = [k for k in _NAME_KEYS if k in headers and headers[k][1].kind == "U"]
+        labels = (
+            [str(text) for text in read_npy(archive, members[names[0]], path).ravel()]
+            if names
+            else None
+        )
         scalars = {
-            k: float(_load(archive, k))
+            k: float(read_npy(archive, members[k], path))
             for k in ("fs_hz", "rate_hz", "start_ms")
-            if k in plain or headers.get(k, ((1,), ""))[0] == ()
+            if k in plain or (k in headers and headers[k][0] == ())
         }
     notes: list[str] = []
     if labels is not None and len(labels) not in values.shape:
@@ -103,42 +114,3 @@ def write_npz(path: PathLike, recording: Recording) -> None:
     }
     with atomic_path(path) as temporary, open(temporary, "wb") as handle:
         np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
-
-
-def _headers(archive: zipfile.ZipFile, path: PathLike) -> dict[str, tuple[tuple[int, ...], str]]:
-    headers = {}
-    for info in archive.infolist():
-        if not info.filename.endswith(".npy"):
-            continue
-        if info.file_size > MAX_INFLATION * max(info.compress_size, 1) + 1024:
-            raise FileFormatError(
-                f"{path}: {info.filename}",
-                found=f"{info.file_size} bytes claimed in {info.compress_size}",
-                expected="a size that the archive can hold",
-            )
-        with archive.open(info) as member:
-            version = np.lib.format.read_magic(member)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(member)
-            # NumPy allocates what the header claims before it reads: check the claim first.
-            claimed = int(dtype.itemsize)
-            for length in shape:
-                claimed *= int(length)
-            if dtype.hasobject or claimed != info.file_size - member.tell():
-                raise FileFormatError(
-                    f"{path}: {info.filename}",
-                    found="Python objects" if dtype.hasobject else f"shape {shape} of {dtype}",
-                    expected="plain numbers or text filling exactly the "
-                    f"{info.file_size - member.tell()} bytes of the member",
-                )
-        headers[info.filename[:-4]] = (tuple(int(n) for n in shape), dtype.kind)
-    return headers
-
-
-def _load(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(f"{name}.npy") as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
