@@ -44,8 +44,8 @@ def test_concentric_spheres_of_642_nodes_meet_the_target(errors):
     assert (errors[3] <= [1e-3, 2.5e-3, 6e-3]).all(), errors[3]
 
 
-def test_dipole_like_error_falls_with_the_square_of_the_edge(errors):
-    assert np.log2(errors[2][0] / errors[3][0]) >= 1.8
+def test_error_falls_with_the_square_of_the_edge(errors):
+    assert (np.log2(errors[2] / errors[3]) >= 1.8).all(), (errors[2], errors[3])
 
 
 def eccentric_error(level, heart_radius, centre, source, sink):
@@ -60,7 +60,7 @@ def eccentric_error(level, heart_radius, centre, source, sink):
     [
         (2e-3, (40, (25, 10, -15), (35, 10, -10), (17, 5, -15))),
         # Here the gap between the spheres (14 mm) is as wide as the torso's edges.
-        (4e-3, (35, (45, 20, 10), (57, 25, 0), (35, 30, 15))),
+        (2.8e-3, (35, (45, 20, 10), (57, 25, 0), (35, 30, 15))),
     ],
     ids=["mild", "strong"],
 )
@@ -132,5 +132,4 @@ def test_insulating_inclusion_is_allowed():
 @pytest.mark.slow
 def test_convergence_continues_to_2562_nodes(errors):
     finest = concentric_errors(4)
-    # Degrees 2 and 3 are still before their asymptotic order on these meshes.
-    assert (np.log2(errors[3] / finest) >= [1.8, 1.5, 1.7]).all(), finest
+    assert (np.log2(errors[3] / finest) >= 1.8).all(), finest

@@ -5,9 +5,9 @@ For a point r in a region of conductivity σ(r), with k over the surfaces betwee
 
     4π σ(r) φ(r) = Σ_k (σ_in,k − σ_out,k) ∫_k φ dΩ + sources
 
-Outside the torso σ = 0. At a node the region seen inside its own surface is the solid angle of
-its corner, taken as the sum of the weights of its own surface, so that a constant potential
-solves every row exactly (the vertex form of the "autosolid angle").
+Outside the torso σ = 0. A node sees its own surface under 2π, as on a smooth surface: what flat
+triangles leave out is given to the node and its ring (`_corner`), so that a constant potential
+solves every row exactly.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from .._errors import GeometryError, InputError, NumericsError
 from .._types import Matrix, Vector
 from ..geometry import Surface, check_anatomical_size
 from ._boundary_elements import double_layer_weights
+from ._corner import with_corner
 
 _ON_SURFACE = 1e-6
 """How far a winding number may be from a whole number before a node counts as on a surface."""
@@ -63,7 +64,7 @@ class Conductor:
     """Surfaces between regions, their conductivities, and what each sees of each.
 
     ``surfaces[0]`` is the torso. ``double[k][m]`` holds the weights of surface m seen from the
-    nodes of surface k, whose own corner angles stand in ``corners[k]``.
+    nodes of surface k, its own completed to 2π.
     """
 
     surfaces: tuple[Surface, ...]
@@ -80,7 +81,12 @@ class Conductor:
         surfaces = (torso, *(region.surface for region in regions))
         labels = surface_labels(torso, inclusions) + [r.surface.name or "heart" for r in extra]
         double = [
-            [double_layer_weights(m, None if m is k else k.vertices_mm) for m in surfaces]
+            [
+                with_corner(double_layer_weights(m), m)
+                if m is k
+                else double_layer_weights(m, k.vertices_mm)
+                for m in surfaces
+            ]
             for k in surfaces
         ]
         within = np.zeros((len(surfaces), len(surfaces)), dtype=bool)

@@ -22,6 +22,7 @@ from ._conductor import (
     solve,
     surface_labels,
 )
+from ._corner import with_corner
 from ._operator import ObservationOperator, Source
 
 
@@ -119,7 +120,7 @@ class _Source:
 
     def just_outside(self) -> Matrix:
         """Return the limit from outside at the nodes: each own corner angle is taken off."""
-        weights = double_layer_weights(self.heart)
+        weights = with_corner(double_layer_weights(self.heart), self.heart)
         weights[np.diag_indices_from(weights)] -= weights.sum(axis=1)
         return self.strength * weights
 

@@ -37,7 +37,7 @@ class Magnitude:
 
 @dataclass(frozen=True)
 class Gradient:
-    """First order: ‖Γu‖² = ∫|∇u|² dA / mean triangle area, the surface gradient of linear triangles.
+    """First order: ‖Γu‖² = ∫|∇u|² dA / mean triangle area, of linear triangles.
 
     The division by the mean area keeps λ comparable between meshes of one size.
     """
@@ -51,7 +51,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Roughness:
-    """Second order: Γ = the surface Laplacian, of Eq. 15 (default, as in the paper) or cotangent."""
+    """Second order: Γ = the surface Laplacian, of Eq. 15 (as in the paper) or cotangent."""
 
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
 

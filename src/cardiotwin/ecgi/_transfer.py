@@ -18,6 +18,7 @@ from ._conductor import (
     solve,
     surface_labels,
 )
+from ._corner import with_corner
 from ._operator import ObservationOperator, Source
 
 
@@ -35,7 +36,8 @@ def transfer_matrix(
 
     and eliminating q and the inclusions leaves φ_torso = R φ_H. A constant on the heart gives
     the same constant on the torso. Potentials are linear on triangles, equations hold at nodes,
-    and all integrals are exact.
+    and all integrals are exact; what flat triangles hide from their own corners is shared between
+    the corner and its ring (measured: second order on spheres).
 
     Args:
         heart: closed, outward surface in mm around all current sources.
@@ -67,7 +69,7 @@ def transfer_matrix(
     around_heart, seen_by_heart = _place_heart(heart, body, inclusions)
 
     own = layer_integrals(heart)
-    heart_double = own.double
+    heart_double = with_corner(own.double, heart)
     heart_double[np.diag_indices_from(heart_double)] += 4 * np.pi - heart_double.sum(axis=1)
     double, single = _heart_seen_from(body, heart, inclusions)
 
