@@ -1,9 +1,15 @@
 """Electrocardiographic imaging: from body-surface potentials to the heart surface."""
 
+from . import zoo as zoo
+from ._case import MeasuredCase as MeasuredCase
+from ._case import read_case as read_case
+from ._case import read_operator as read_operator
+from ._case import read_potentials as read_potentials
 from ._conductor import Inclusion as Inclusion
 from ._cross_validation import LeadPredictions as LeadPredictions
 from ._cross_validation import cross_validate_leads as cross_validate_leads
 from ._double_layer import double_layer_matrix as double_layer_matrix
+from ._fundamental_solutions import FundamentalSolutions as FundamentalSolutions
 from ._isotropy import IsotropyPrewhitening as IsotropyPrewhitening
 from ._iteration_path import IterationPath as IterationPath
 from ._iterative import GMRES as GMRES
@@ -61,5 +67,6 @@ from ._temporal import TemporalPenalty as TemporalPenalty
 from ._temporal import TemporalWindow as TemporalWindow
 from ._tikhonov import PreparedTikhonov as PreparedTikhonov
 from ._tikhonov import Tikhonov as Tikhonov
+from ._total_variation import TotalVariation as TotalVariation
 from ._transfer import transfer_matrix as transfer_matrix
 from ._truncated_svd import TruncatedSVD as TruncatedSVD

@@ -1,1 +1,4 @@
 """Published tables and our own, each one command."""
+
+from ._registry import STUDIES as STUDIES, Study as Study
+from ._table import StudyTable as StudyTable

@@ -1,0 +1,95 @@
+"""Names on the command line → method, rule and reference objects."""
+
+from .._checks import check_choice, check_number
+from .._errors import InputError
+from ..ecgi import (
+    CRESO,
+    GCV,
+    GMRES,
+    AsRecorded,
+    CheckedGCV,
+    CommonAverage,
+    ConjugateGradient,
+    Consensus,
+    Discrepancy,
+    Fixed,
+    FundamentalSolutions,
+    InverseMethod,
+    IsotropyPrewhitening,
+    LCurve,
+    LeaveOneLeadOut,
+    MeanOfLeads,
+    QuasiOptimality,
+    Reference,
+    RobustGCV,
+    Rule,
+    SpatioTemporal,
+    Tikhonov,
+    TotalVariation,
+    TruncatedSVD,
+    UCurve,
+)
+
+RULES = {
+    "checked-gcv": CheckedGCV,
+    "creso": CRESO,
+    "lcurve": LCurve,
+    "gcv": GCV,
+    "robust-gcv": RobustGCV,
+    "ucurve": UCurve,
+    "quasi-optimality": QuasiOptimality,
+    "leave-one-out": LeaveOneLeadOut,
+    "consensus": Consensus,
+}
+METHODS = {
+    "tikhonov0": lambda rule: Tikhonov(order=0, **rule),
+    "tikhonov1": lambda rule: Tikhonov(order=1, **rule),
+    "tikhonov2": lambda rule: Tikhonov(order=2, **rule),
+    "truncated-svd": lambda rule: TruncatedSVD(**rule),
+    "conjugate-gradient": lambda rule: ConjugateGradient(**rule),
+    "gmres": lambda rule: GMRES(**rule),
+    "spatio-temporal": lambda rule: SpatioTemporal(**rule),
+    "isotropy": lambda rule: IsotropyPrewhitening(**rule),
+    "total-variation": lambda rule: TotalVariation(**rule),
+    "fundamental-solutions": lambda rule: FundamentalSolutions(**rule),
+}
+
+
+def choose_rule(text: str | None) -> Rule | None:
+    """Return the rule of a name, ``fixed:LAMBDA`` or ``discrepancy:SIGMA``; None for none."""
+    if text is None:
+        return None
+    name, _, number = text.partition(":")
+    if name in ("fixed", "discrepancy"):
+        value = check_number(number, f"rule {name}", above=0, advice=f"Write {name}:0.01.")
+        return Fixed(value) if name == "fixed" else Discrepancy(value)
+    return RULES[check_choice(text, "rule", [*RULES, "fixed:VALUE", "discrepancy:SIGMA"])]()
+
+
+def choose_method(name: str, rule: str | None) -> InverseMethod:
+    """Return the method of a name, with the rule or with its own default rule."""
+    chosen = choose_rule(rule)
+    return METHODS[check_choice(name, "method", METHODS)](
+        {} if chosen is None else {"rule": chosen}
+    )
+
+
+def choose_reference(text: str) -> Reference:
+    """Return the reference of ``average``, ``as-recorded`` or ``leads:0,1,2``."""
+    if text == "average":
+        return CommonAverage()
+    if text == "as-recorded":
+        return AsRecorded()
+    if text.startswith("leads:"):
+        return MeanOfLeads(numbers(text.removeprefix("leads:"), "reference"))
+    raise InputError("reference", found=repr(text), expected="average, as-recorded, or leads:0,1,2")
+
+
+def numbers(text: str, where: str) -> list[int]:
+    """Return the whole numbers of a comma-separated list."""
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(
+            where, found=repr(text), expected="whole numbers separated by commas"
+        ) from None

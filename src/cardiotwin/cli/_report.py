@@ -1,0 +1,25 @@
+"""The verb ``report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._output import Json, Out, Printer, Seed
+
+
+def report(
+    result: Annotated[Path, typer.Argument(help="Folder that `reconstruct` wrote.")],
+    out: Out = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Write report.html again from a result folder."""
+    del seed
+    from .. import report as room
+
+    target = out or result / "report.html"
+    room.write_report(room.load_reconstruction(result), target)
+    printer = Printer(as_json)
+    printer.say(f"open {target}")
+    printer.finish({"report": str(target), "bytes": target.stat().st_size})

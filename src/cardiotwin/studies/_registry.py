@@ -1,0 +1,41 @@
+"""Names of the studies, as the command line knows them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ._double_layer import double_layer
+from ._laplacians import laplacians
+from ._paper_like import paper_like
+from ._sock128 import FOLDER as SOCK128
+from ._sock128 import sock128
+from ._spheres import spheres
+from ._subject1 import FOLDER as SUBJECT1
+from ._subject1 import subject1
+from ._table import StudyTable
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table that one command makes.
+
+    Attributes:
+        run: function of (data, quick=, seed=).
+        summary: what it shows.
+        folder: measured data set it needs, empty if none.
+    """
+
+    run: Callable[..., StudyTable]
+    summary: str
+    folder: str = ""
+
+
+STUDIES = {
+    "spheres": Study(spheres, "transfer matrix against exact solutions"),
+    "laplacians": Study(laplacians, "Eq. 15 beside the cotangent Laplacian"),
+    "paper-like": Study(paper_like, "classical methods on the source paper's kind of case"),
+    "double-layer": Study(
+        double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
+    ),
+    "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128),
+    "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
+}
