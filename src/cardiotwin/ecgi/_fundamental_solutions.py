@@ -72,10 +72,16 @@ class FundamentalSolutions:
         rows = np.vstack([seen / scale, flux / flux_scale])
         data = np.vstack([problem.data / scale, np.zeros((len(flux), problem.n_times))])
         # a₀ is not punished: no constant is, in a potential.
-        form = StandardForm.of(rows, PenaltyFactors.of(np.eye(rows.shape[1])[1:]))
+        factors = PenaltyFactors.of(np.eye(rows.shape[1])[1:])
+        form = StandardForm.of(rows, factors)
         # From here on the coefficients are expressed by what they make on the heart.
         back = _potential_rows(heart.vertices_mm, sources)
-        form = replace(form, basis=back @ form.basis, null_basis=back @ form.null_basis)
+        form = replace(
+            form,
+            basis=back @ form.basis,
+            null_basis=back @ form.null_basis,
+            prior_variance=((back @ factors.inverse) ** 2).sum(axis=1),
+        )
         static = InverseProblem(ObservationOperator(rows, Source.EPICARDIAL), data)
         choice = choose_parameter(tikhonov_path(form, static), self.rule)
         return Solution(

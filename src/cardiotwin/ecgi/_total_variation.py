@@ -9,7 +9,7 @@ from scipy import linalg
 
 from .._checks import check_count, check_number
 from .._errors import InputError
-from .._types import Matrix, Potentials, Vector
+from .._types import Matrix, Potentials
 from ..geometry import Surface, surface_gradient
 from ._path import tikhonov_path
 from ._problem import InverseProblem
@@ -156,7 +156,9 @@ class _Splitting:
     def misfit(self, potentials: Potentials) -> float:
         return float(np.linalg.norm(self.data - self.matrix @ potentials))
 
-    def lengths(self, parts: Float[np.ndarray, "n_parts n_times"]) -> Matrix:
+    def lengths(
+        self, parts: Float[np.ndarray, "n_parts n_times"]
+    ) -> Float[np.ndarray, "n_faces n_times"]:
         return np.sqrt((parts.reshape(3, len(self.areas), -1) ** 2).sum(axis=0))
 
     def penalties(self, potentials: Potentials) -> tuple[float, float]:
@@ -219,5 +221,7 @@ class _Splitting:
             ) from None
 
 
-def _size(weights: Matrix, parts: Matrix) -> Vector:
+def _size(
+    weights: Float[np.ndarray, "n_parts 1"], parts: Float[np.ndarray, "n_parts n_times"]
+) -> Float[np.ndarray, " n_times"]:
     return np.sqrt((weights * parts**2).sum(axis=0))
