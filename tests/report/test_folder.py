@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cardiotwin import FileFormatError, InputError, report
+from cardiotwin.ecgi import estimate_activation
 from cardiotwin.geometry import read_surface
 from cardiotwin.report import _store
-from cardiotwin.report._activation import estimate_activation
 from cardiotwin.report._folder import atomic_folder
 
 
@@ -86,11 +86,11 @@ def test_activation_is_sought_in_one_beat_of_several(beat):
     wave = -np.gradient(beat["truth"], axis=1)
     wave = np.concatenate([wave, 1.1 * wave], axis=1)
     times = 5.0 * np.arange(wave.shape[1])
-    found, how = estimate_activation(beat["case"].heart, wave, wave, times)
-    assert found["truth"].max() < 305.0 and found["reconstruction"].max() < 305.0
-    assert "one activation of the record" in how and "fall" in how
-    alone, _ = estimate_activation(beat["case"].heart, wave[:, :61], None, times[:61])
-    assert np.corrcoef(alone["reconstruction"], found["truth"])[0, 1] > 0.95
+    found = estimate_activation(beat["case"].heart, wave, wave, times)
+    assert found.truth.max() < 305.0 and found.reconstruction.max() < 305.0
+    assert "one activation of the record" in found.how and "fall" in found.how
+    alone = estimate_activation(beat["case"].heart, wave[:, :61], None, times[:61])
+    assert np.corrcoef(alone.reconstruction, found.truth)[0, 1] > 0.95
 
 
 def test_paraview_files_hold_the_potentials_of_their_instants(folder):

@@ -22,16 +22,22 @@ def evaluate(
 ) -> None:
     """Score a reconstruction against known heart potentials, beside the zero solution."""
     del seed
-    import numpy as np
-
     from .. import ecgi, report
     from ..studies import StudyTable
 
     saved = report.load_reconstruction(result)
     known = ecgi.read_potentials(truth, unit=potential_unit, rate_hz=rate_hz).samples
-    options = {"surface": saved.heart, "times_ms": saved.times_ms, "remove_mean": remove_mean}
-    ours = ecgi.evaluate(saved.heart_potentials, known, **options).as_dict()
-    zero = ecgi.evaluate(np.zeros_like(known), known, **options).as_dict()
+    activation = ecgi.estimate_activation(
+        saved.heart, saved.heart_potentials, known, saved.times_ms
+    )
+    ours = ecgi.evaluate(
+        saved.heart_potentials,
+        known,
+        surface=saved.heart,
+        activation_ms=activation.pair,
+        remove_mean=remove_mean,
+    ).as_dict()
+    zero = ecgi.evaluate_zero(known, remove_mean=remove_mean).as_dict()
     rows = [[name, ours[name], zero.get(name)] for name in ours]
     printer = Printer(as_json)
     table = StudyTable("Against the truth", ["metric", "reconstruction", "zero solution"], rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +20,10 @@ class Printer:
 
     def __init__(self, as_json: bool):
         self.as_json = as_json
-        self.console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
+        stream = sys.stderr if as_json else sys.stdout
+        # Where nobody's window limits the lines, tables keep theirs whole.
+        width = None if stream.isatty() else 240
+        self.console = Console(file=stream, highlight=False, width=width)
 
     def say(self, text: str) -> None:
         """Print a line of progress; silent with --json."""
@@ -30,7 +34,7 @@ class Printer:
         """Print a table; silent with --json."""
         if self.as_json:
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
         for index, column in enumerate(columns):
             table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
         for row in rows:

@@ -66,12 +66,16 @@ def reconstruct(
     result = ecgi.reconstruct(case.problem, _choices.choose_method(method, rule))
     printer.say(repr(result))
     metrics = None
-    if case.truth is not None:
+    known = None if case.truth is None else case.truth.samples
+    activation = ecgi.estimate_activation(
+        case.problem.heart, result.heart_potentials, known, result.times_ms
+    )
+    if known is not None:
         metrics = ecgi.evaluate(
             result.heart_potentials,
-            case.truth.samples,
+            known,
             surface=case.problem.heart,
-            times_ms=result.times_ms,
+            activation_ms=activation.pair,
             remove_mean=reference == "average",
         )
         rows = [[name, value] for name, value in metrics.as_dict().items()]
@@ -79,8 +83,9 @@ def reconstruct(
     report.save_reconstruction(
         out,
         result,
-        truth=None if case.truth is None else case.truth.samples,
+        truth=known,
         metrics=metrics,
+        activation=activation,
         torso=case.torso,
         unit=case.recording.unit,
         notes=case.notes,

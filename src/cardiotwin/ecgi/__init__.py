@@ -1,6 +1,9 @@
 """Electrocardiographic imaging: from body-surface potentials to the heart surface."""
 
 from . import zoo as zoo
+from ._activation import ActivationEstimate as ActivationEstimate
+from ._activation import estimate_activation as estimate_activation
+from ._activation import is_signed as is_signed
 from ._case import MeasuredCase as MeasuredCase
 from ._case import read_case as read_case
 from ._case import read_operator as read_operator

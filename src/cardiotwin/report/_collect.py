@@ -9,11 +9,9 @@ from .._checks import check_array
 from .._errors import InputError
 from .._provenance import describe
 from .._types import ArrayLike
-from ..ecgi._problem import InverseProblem
-from ..ecgi._reconstruction import Reconstruction
+from ..ecgi import ActivationEstimate, InverseProblem, Reconstruction, estimate_activation
 from ..geometry import Surface
 from ..signals import Electrodes, Recording
-from ._activation import estimate_activation
 from ._saved import SavedReconstruction
 
 
@@ -22,7 +20,7 @@ def collect_reconstruction(
     *,
     truth: ArrayLike | None = None,
     metrics: Any = None,
-    activation: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    activation: ActivationEstimate | ArrayLike | Mapping[str, ArrayLike] | None = None,
     torso: Surface | None = None,
     recording: Recording | None = None,
     unit: str | None = None,
@@ -47,12 +45,15 @@ def collect_reconstruction(
     surface = _torso_of(problem, torso)
     data, predicted = problem.data, problem.matrix @ potentials
     torso_potentials, measured = _on_torso(problem, surface, potentials, data)
-    how = "Times as given by the maker of this result."
     if activation is None:
-        activation, how = estimate_activation(
+        activation = estimate_activation(
             problem.heart, potentials, truth, np.asarray(reconstruction.times_ms)
         )
-    own, true = _activations(activation, potentials.shape[0])
+    if isinstance(activation, ActivationEstimate):
+        own, true, how = activation.reconstruction, activation.truth, activation.how
+    else:
+        how = "Times as given by the maker of this result."
+        own, true = _activations(activation, potentials.shape[0])
     return SavedReconstruction(
         title=title or "Heart-surface potentials from the body surface",
         status=reconstruction.status,

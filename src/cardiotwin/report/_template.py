@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from .._types import ArrayLike
+from ..ecgi import is_signed
 
 # ColorBrewer's RdBu reversed: blue below zero, pale at zero, red above.
 _RED_BLUE = (
@@ -96,19 +97,3 @@ def color_range(
         limit = max(abs(low), abs(high)) or 1.0
         return SIGNED, -limit, limit
     return POSITIVE, 0.0, high
-
-
-def is_signed(values: ArrayLike) -> bool:
-    """Tell whether negative values matter: electrograms do, transmembrane potentials do not.
-
-    Looks at the quantiles 0.001 and 0.999, so that a few noisy samples do not decide.
-
-    >>> is_signed([-1.0, 2.0]), is_signed([-0.1, 2.0])
-    (True, False)
-    """
-    array = np.asarray(values, dtype=float)
-    array = array[np.isfinite(array)]
-    if not array.size:
-        return False
-    low, high = np.quantile(array, [0.001, 0.999])
-    return bool(low < -0.15 * max(high, 0.0))

@@ -1,4 +1,5 @@
 """Published tables and our own, each one command."""
 
-from ._registry import STUDIES as STUDIES, Study as Study
+from ._registry import STUDIES as STUDIES
+from ._registry import Study as Study
 from ._table import StudyTable as StudyTable

@@ -1,7 +1,5 @@
 """Measured torso tank: every method × every rule, scored against the measured heart."""
 
-from pathlib import Path
-
 import numpy as np
 
 from .. import ecgi, geometry, signals

@@ -1,11 +1,13 @@
-"""Activation times for results whose maker gave none."""
+"""Activation times of a reconstruction, and of its truth, read the way each can bear."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from .._errors import InputError
-from .._types import Potentials
+from .._types import Potentials, Vector
 from ..geometry import Surface
 from ..tissue import (
     SpatioTemporal,
@@ -14,7 +16,28 @@ from ..tissue import (
     SteepestUpstroke,
     activation_times,
 )
-from ._template import is_signed
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationEstimate:
+    """Activation times in ms, NaN where a node has none, and how they were found.
+
+    Attributes:
+        reconstruction: (n_nodes,) None where the record is too short.
+        truth: (n_nodes,) None where there is no truth.
+        how: a sentence for the reader.
+    """
+
+    reconstruction: Vector | None
+    truth: Vector | None
+    how: str
+
+    @property
+    def pair(self) -> tuple[Vector, Vector] | None:
+        """Both times, as `evaluate` takes them; None unless both are known."""
+        if self.reconstruction is None or self.truth is None:
+            return None
+        return self.reconstruction, self.truth
 
 
 def estimate_activation(
@@ -22,7 +45,7 @@ def estimate_activation(
     reconstruction: Potentials,
     truth: Potentials | None,
     times_ms: Float[np.ndarray, " n_times"],
-) -> tuple[dict[str, np.ndarray], str]:
+) -> ActivationEstimate:
     """Read activation times off potentials, and say how.
 
     Potentials that are hardly ever negative rise at activation like transmembrane potentials,
@@ -36,11 +59,15 @@ def estimate_activation(
         times_ms: (n_times,) instants.
 
     Returns:
-        Times by name ("reconstruction", "truth"), empty where the record is too short; and a
-        sentence.
+        The times, and a sentence that says how they were found.
+
+    >>> times = np.arange(100.0)
+    >>> wave = 1 / (1 + np.exp(-(times - np.array([[40.0], [60.0]]))))
+    >>> estimate_activation(None, wave, None, times).reconstruction.round().tolist()
+    [40.0, 60.0]
     """
     if len(times_ms) < 16 or not (np.diff(times_ms) > 0).all():
-        return {}, ""
+        return ActivationEstimate(None, None, "")
     falls = is_signed(reconstruction if truth is None else truth)
     kind, way = (SteepestDownstroke, "fall") if falls else (SteepestUpstroke, "rise")
     window = one_activation(reconstruction, times_ms, falls=falls)
@@ -50,33 +77,48 @@ def estimate_activation(
     # Up to 20 ms: about a third of what the inverse solution leaves of an upstroke.
     smoothing = min(20.0, 0.02 * float(times_ms[-1] - times_ms[0]))
     own = kind(smoothing=smoothing)
-    found: dict[str, np.ndarray] = {}
     text = f"the steepest {way}, smoothed over {smoothing:.3g} ms"
     if heart is None or not len(heart.faces):
-        found["reconstruction"] = activation_times(reconstruction, times_ms, method=own)
+        found = activation_times(reconstruction, times_ms, method=own)
     else:
         local = SpatioTemporalDeflection(heart, own)
         try:
             joint = SpatioTemporal(heart, local)
-            found["reconstruction"] = activation_times(reconstruction, times_ms, method=joint)
+            found = activation_times(reconstruction, times_ms, method=joint)
             text = (
                 f"delays between neighboring nodes and each node's steepest {way} in time and "
                 f"space, smoothed over {smoothing:.3g} ms"
             )
         except InputError:
             # Unequally spaced instants have no cross-correlation.
-            found["reconstruction"] = activation_times(reconstruction, times_ms, method=local)
+            found = activation_times(reconstruction, times_ms, method=local)
             text = f"the steepest {way} in time and space, smoothed over {smoothing:.3g} ms"
     sentence = f"Times of the reconstruction: {text}."
+    known = None
     if truth is not None:
-        found["truth"] = activation_times(truth, times_ms, method=kind())
+        known = activation_times(truth, times_ms, method=kind())
         sentence += f" Times of the truth: each node's steepest {way}."
     if not whole:
         sentence += (
             f" Looked for from {times_ms[0]:.4g} to {times_ms[-1]:.4g} ms: one activation of the "
             "record."
         )
-    return found, sentence
+    return ActivationEstimate(found, known, sentence)
+
+
+def is_signed(values: Float[np.ndarray, "..."]) -> bool:
+    """Tell whether negative values matter: electrograms do, transmembrane potentials do not.
+
+    Looks at the quantiles 0.001 and 0.999, so that a few noisy samples do not decide.
+
+    >>> is_signed(np.array([-1.0, 2.0])), is_signed(np.array([-0.1, 2.0]))
+    (True, False)
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return False
+    low, high = np.quantile(known, [0.001, 0.999])
+    return bool(low < -0.15 * max(high, 0.0))
 
 
 def one_activation(
