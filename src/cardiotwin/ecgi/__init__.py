@@ -72,4 +72,6 @@ from ._tikhonov import PreparedTikhonov as PreparedTikhonov
 from ._tikhonov import Tikhonov as Tikhonov
 from ._total_variation import TotalVariation as TotalVariation
 from ._transfer import transfer_matrix as transfer_matrix
+from ._traveling_wave import TravelingWave as TravelingWave
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
+from ._wave_prior import WaveSpectrum as WaveSpectrum

@@ -18,8 +18,8 @@ from ._reconstruction import Solution, Uncertainty
 from ._rules import CheckedGCV
 from ._spatiotemporal import sampling_interval
 from ._standard_form import StandardForm
-from ._temporal import to_instants
-from ._wave_prior import WaveLikelihood, WaveModes, WaveSpectrum
+from ._temporal import to_frequencies, to_instants
+from ._wave_prior import N_TIME, WaveLikelihood, WaveModes, WaveSpectrum, bins
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,9 @@ class TravelingWave:
     so that there is no parameter to choose. Each temporal frequency is then one linear system in
     the space of the leads, with a posterior standard deviation at every node and instant.
 
-    If the errors do not look white over the leads (see `CheckedGCV`), their size is taken from the
-    corner of the L-curve instead of the likelihood, which would take them for signal.
+    If the errors do not look white over the leads (see `CheckedGCV`), the likelihood would take
+    them for signal. Their size, at every frequency, is then that of what second-order Tikhonov at
+    the corner of the L-curve leaves unexplained.
 
     Args:
         noise_sd: σ of one lead, where it is known.
@@ -81,16 +82,22 @@ class TravelingWave:
                 advice="Give ObservationOperator(..., heart=surface).",
             )
         interval = sampling_interval(problem.times_ms)
-        modes = WaveModes.of(problem, problem.heart, self.laplacian, interval)
+        noise = self._noise(problem)
+        modes = WaveModes.of(
+            problem,
+            problem.heart,
+            self.laplacian,
+            interval,
+            np.ones(problem.n_times) if noise is None else noise,
+        )
         if not modes.data.any():
             raise InputError(
                 "body_potentials", found="zero everywhere", expected="potentials to explain"
             )
-        noise_sd = self._noise(problem)
         likelihood = WaveLikelihood.of(modes)
-        spectrum, settled = self._fit(likelihood, noise_sd)
-        _, noise = likelihood(spectrum, noise_sd)
-        mean, deviation = posterior(modes, spectrum, noise, self.uncertainty)
+        spectrum, settled = self._fit(likelihood, noise is not None)
+        _, factor = likelihood(spectrum, noise is not None)
+        mean, deviation = posterior(modes, spectrum, factor, self.uncertainty)
         uncertainty = None
         if deviation is not None:
             uncertainty = Uncertainty(
@@ -113,47 +120,49 @@ class TravelingWave:
             uncertainty=uncertainty,
             diagnostics={
                 "speed_mm_per_ms": spectrum.speed,
-                "noise_sd": math.sqrt(noise),
+                "noise_sd": math.sqrt(factor * float((modes.noise**2).mean())),
                 "ridge_width": math.sqrt(spectrum.width),
                 "spectral_decay": spectrum.decay,
                 "corner_rad_per_ms": spectrum.corner,
             },
         )
 
-    def _noise(self, problem: InverseProblem) -> float | None:
+    def _noise(self, problem: InverseProblem) -> Float[np.ndarray, " n_times"] | None:
         if self.noise_sd is not None:
-            return self.noise_sd
+            return np.full(problem.n_times, float(self.noise_sd))
         form = StandardForm.of(problem.matrix, penalty_factors(problem, 2, None, self.laplacian))
         path = tikhonov_path(form, problem)
         rule = CheckedGCV()
-        checked = rule.choose(path).value[0]
-        if checked == rule.cross_validation.choose(path).value[0]:
+        lam = rule.choose(path).value[:1]
+        if lam[0] == rule.cross_validation.choose(path).value[0]:
             return None
-        norms = path.norms(False)
-        best = int(np.argmin(np.abs(path.parameters - checked)))
-        freedom = (path.n_data - norms.trace[best, 0]) * path.n_times
-        return math.sqrt(float(norms.residual[best, 0]) / max(freedom, 1.0))
+        filters = form.tikhonov_filters(lam)
+        left_over = problem.data - problem.matrix @ form.solution(problem.data, filters)
+        freedom = max(path.n_data - float(filters.sum()) - form.null_left.shape[1], 1.0)
+        power = (to_frequencies(left_over) ** 2).sum(axis=0) / freedom
+        parts = bins(problem.n_times, N_TIME)
+        smooth = np.concatenate([np.full(p.stop - p.start, power[p].mean()) for p in parts])
+        return np.sqrt(np.maximum(smooth, 1e-6 * smooth.max()))
 
-    def _fit(self, likelihood: WaveLikelihood, noise_sd: float | None) -> tuple[WaveSpectrum, bool]:
+    def _fit(self, likelihood: WaveLikelihood, noise_known: bool) -> tuple[WaveSpectrum, bool]:
         def cost(logarithms: Float[np.ndarray, " 5"]) -> float:
             # A weak pull keeps what the data cannot tell within reason.
             start_free = logarithms[3:] - np.log([2.0, 0.1])
-            return likelihood(WaveSpectrum.of(logarithms), noise_sd)[0] + 0.5 * float(
+            return likelihood(WaveSpectrum.of(logarithms), noise_known)[0] + 0.5 * float(
                 start_free @ start_free
             )
 
         positive = likelihood.wavenumbers[likelihood.wavenumbers > 1e-9]
         wavenumber = positive[min(8, len(positive) - 1)]
         slowest, fastest = likelihood.frequencies[1], likelihood.frequencies[-1]
-        # The visible signal: what the leads get from a mode of unit variance.
-        reach = float(np.trace(likelihood.operators[0].reshape(likelihood.scatter.shape[1:])))
+        # What the leads get from modes of unit variance, at best (they may not see the constant).
+        size = likelihood.scatter.shape[1]
+        each = likelihood.operators.reshape(-1, size, size)
+        reach = float(np.trace(each, axis1=1, axis2=2).max())
         energy = float(np.trace(likelihood.scatter[0]))
-        floor = (
-            noise_sd**2
-            if noise_sd
-            else max(likelihood.beyond / max(likelihood.n_beyond, 1), 1e-6 * energy)
-        )
-        amplitude = max(energy / max(reach, 1e-12 * energy) / floor, 1.0)
+        per_datum = likelihood.beyond / max(likelihood.n_beyond, 1)
+        floor = 1.0 if noise_known else max(per_datum, 1e-6 * energy)
+        amplitude = max(energy * likelihood.noise[0] ** 2 / max(reach, 1e-300) / floor, 1e-300)
         trials = []
         for frequency in np.geomspace(slowest * 2, fastest / 4, 7):
             for gain in (0.01, 1.0, 100.0):
@@ -178,10 +187,10 @@ class TravelingWave:
 
 
 def posterior(
-    modes: WaveModes, spectrum: WaveSpectrum, noise: float, with_deviation: bool
+    modes: WaveModes, spectrum: WaveSpectrum, factor: float, with_deviation: bool
 ) -> tuple[Potentials, Potentials | None]:
     """Return mean and standard deviation, exactly, frequency by frequency."""
-    variance = spectrum.variance(modes.wavenumbers, modes.frequencies)
+    variance = modes.variance(spectrum)
     n_times = len(modes.frequencies)
     parts = np.zeros((len(modes.wavenumbers), n_times))
     spread = np.zeros((len(modes.modes), n_times)) if with_deviation else None
@@ -189,16 +198,16 @@ def posterior(
         seen = modes.seen * variance[:, k]
         covariance = seen @ modes.seen.T
         covariance[np.diag_indices_from(covariance)] += 1
-        factor = linalg.cho_factor(covariance, lower=True, check_finite=False)
-        parts[:, k] = seen.T @ linalg.cho_solve(factor, modes.data[:, k], check_finite=False)
+        lower = linalg.cho_factor(covariance, lower=True, check_finite=False)
+        parts[:, k] = seen.T @ linalg.cho_solve(lower, modes.data[:, k], check_finite=False)
         if spread is not None:
             told = linalg.solve_triangular(
-                factor[0], seen @ modes.modes.T, lower=True, check_finite=False
+                lower[0], seen @ modes.modes.T, lower=True, check_finite=False
             )
             spread[:, k] = modes.modes**2 @ variance[:, k] - (told**2).sum(axis=0)
-    mean = to_instants(modes.modes @ parts)
+    mean = to_instants(modes.modes @ parts * modes.noise)
     if spread is None:
         return mean, None
     # Frequencies are independent: at instant t each counts with its cosine squared.
     cosines = to_instants(np.eye(n_times)) ** 2
-    return mean, np.sqrt(noise * np.maximum(spread, 0.0) @ cosines)
+    return mean, np.sqrt(factor * (np.maximum(spread, 0.0) * modes.noise**2) @ cosines)

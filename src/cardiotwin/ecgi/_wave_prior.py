@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -11,11 +12,12 @@ from ..geometry import CotangentLaplacian, PaperLaplacian, Surface
 from ._problem import InverseProblem
 from ._temporal import to_frequencies
 
-N_SPACE, N_TIME = 64, 80
+N_SPACE, N_TIME = 48, 48
 """Bins of spatial modes and of temporal frequencies in which the likelihood is evaluated."""
 
-VISIBLE = 1e-6
-"""Directions that the leads see less than this share of the best are left to the prior."""
+VISIBLE, MOST_DIRECTIONS = 1e-5, 96
+"""Directions in which smooth maps reach the leads less than this share of the best, and those
+after the first 96, are left to the prior: no torso lets through as many above measurable noise."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class WaveModes:
         seen: (n_seen, n_modes) what the visible directions of the data see of each mode.
         data: (n_seen, n_times) the data in these directions, one column a frequency.
         frequencies: (n_times,) ω in rad/ms.
+        noise: (n_times,) standard deviation of the noise that the data of each frequency were
+            divided by; ones where it is not known.
         beyond: energy of the data outside these directions: noise only.
         n_beyond: number of data outside.
     """
@@ -81,6 +85,7 @@ class WaveModes:
     seen: Float[np.ndarray, "n_seen n_modes"]
     data: Float[np.ndarray, "n_seen n_times"]
     frequencies: Float[np.ndarray, " n_times"]
+    noise: Float[np.ndarray, " n_times"]
     beyond: float
     n_beyond: int
 
@@ -91,27 +96,38 @@ class WaveModes:
         heart: Surface,
         laplacian: PaperLaplacian | CotangentLaplacian,
         interval_ms: float,
+        noise: Float[np.ndarray, " n_times"],
     ) -> "WaveModes":
-        """Decompose a problem."""
+        """Decompose a problem, each frequency in units of its noise."""
         mass = laplacian.mass(heart)
         root = np.sqrt(mass / mass.mean())
         # −Δ is self-adjoint in its own mass; roots of the mass make the matrix symmetric.
         stiffness = -root[:, None] * laplacian.matrix(heart).toarray() / root
         squares, modes = linalg.eigh((stiffness + stiffness.T) / 2)
         modes = modes / root[:, None]
-        left, values, _ = linalg.svd(problem.matrix, full_matrices=False)
-        left = left[:, values > VISIBLE * values[0]]
-        data = left.T @ problem.data
+        wavenumbers = np.sqrt(np.maximum(squares, 0.0))
+        seen = problem.matrix @ modes
+        widest = wavenumbers[min(8, len(wavenumbers) - 1)]
+        smooth = seen / (wavenumbers**2 + widest**2)
+        left, values, _ = linalg.svd(smooth, full_matrices=False)
+        left = left[:, values > VISIBLE * values[0]][:, :MOST_DIRECTIONS]
+        whole = to_frequencies(problem.data) / noise
+        data = left.T @ whole
         rank = round(float(np.trace(problem.projection)))
         return cls(
             modes=modes,
-            wavenumbers=np.sqrt(np.maximum(squares, 0.0)),
-            seen=left.T @ (problem.matrix @ modes),
-            data=to_frequencies(data),
+            wavenumbers=wavenumbers,
+            seen=left.T @ seen,
+            data=data,
             frequencies=2 / interval_ms * np.sin(_half_angles(problem.n_times)),
-            beyond=max(float((problem.data**2).sum() - (data**2).sum()), 0.0),
+            noise=noise,
+            beyond=max(float((whole**2).sum() - (data**2).sum()), 0.0),
             n_beyond=(rank - left.shape[1]) * problem.n_times,
         )
+
+    def variance(self, spectrum: WaveSpectrum) -> Float[np.ndarray, "n_modes n_times"]:
+        """Return the prior variance of every mode in units of the noise of its frequency."""
+        return spectrum.variance(self.wavenumbers, self.frequencies) / self.noise**2
 
 
 def _half_angles(n_times: int) -> Float[np.ndarray, " n_times"]:
@@ -131,14 +147,15 @@ class WaveLikelihood:
     operators: Float[np.ndarray, "n_space n_squared"]
     scatter: Float[np.ndarray, "n_time n_seen n_seen"]
     counts: Float[np.ndarray, " n_time"]
+    noise: Float[np.ndarray, " n_time"]
     beyond: float
     n_beyond: int
 
     @classmethod
     def of(cls, modes: WaveModes) -> "WaveLikelihood":
         """Gather the bins: single ones first, then wider and wider."""
-        space = _bins(len(modes.wavenumbers), N_SPACE)
-        time = _bins(len(modes.frequencies), N_TIME)
+        space = bins(len(modes.wavenumbers), N_SPACE)
+        time = bins(len(modes.frequencies), N_TIME)
         operators = [modes.seen[:, part] @ modes.seen[:, part].T for part in space]
         return cls(
             wavenumbers=np.array([np.sqrt((modes.wavenumbers[p] ** 2).mean()) for p in space]),
@@ -146,6 +163,7 @@ class WaveLikelihood:
             operators=np.stack([matrix.ravel() for matrix in operators]),
             scatter=np.stack([modes.data[:, part] @ modes.data[:, part].T for part in time]),
             counts=np.array([float(part.stop - part.start) for part in time]),
+            noise=np.array([np.sqrt((modes.noise[part] ** 2).mean()) for part in time]),
             beyond=modes.beyond,
             n_beyond=modes.n_beyond,
         )
@@ -155,10 +173,13 @@ class WaveLikelihood:
         """Number of data, those outside the visible directions included."""
         return float(self.counts.sum()) * self.scatter.shape[1] + self.n_beyond
 
-    def __call__(self, spectrum: WaveSpectrum, noise_sd: float | None) -> tuple[float, float]:
-        """Return −2 log likelihood up to a constant, and σ² (the best one where none is given)."""
+    def __call__(self, spectrum: WaveSpectrum, noise_known: bool) -> tuple[float, float]:
+        """Return −2 log likelihood up to a constant, and the best factor on the variance of noise.
+
+        Where the noise is known the factor is 1.
+        """
         size = self.scatter.shape[1]
-        variance = spectrum.variance(self.wavenumbers, self.frequencies)
+        variance = spectrum.variance(self.wavenumbers, self.frequencies) / self.noise**2
         covariance = (variance.T @ self.operators).reshape(-1, size, size) + np.eye(size)
         try:
             factors = np.linalg.cholesky(covariance)
@@ -169,12 +190,13 @@ class WaveLikelihood:
         energy = self.beyond + float(
             np.trace(np.linalg.solve(covariance, self.scatter), axis1=1, axis2=2).sum()
         )
-        if noise_sd is None:
-            return self.n_data * math.log(energy / self.n_data) + volume, energy / self.n_data
-        return energy / noise_sd**2 + volume, noise_sd**2
+        if noise_known:
+            return energy + volume, 1.0
+        return self.n_data * math.log(energy / self.n_data) + volume, energy / self.n_data
 
 
-def _bins(n: int, n_bins: int) -> list[slice]:
+def bins(n: int, n_bins: int) -> list[slice]:
+    """Return slices of 0 … n: single entries first, then wider and wider."""
     edges = np.unique(np.round(np.geomspace(1, n, n_bins + 1)).astype(int))
     edges = np.concatenate([[0], edges])
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
