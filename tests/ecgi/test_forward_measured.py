@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 from forward_exact import concentric_gain, relative_error, source_and_sink
-from forward_shapes import filling
 
 from cardiotwin._errors import UnitError
 from cardiotwin.ecgi import Inclusion, double_layer_matrix, transfer_matrix
-from cardiotwin.geometry import Surface
+from cardiotwin.geometry import Surface, ellipsoid_within
 
 
 def correlation(one, other):
@@ -78,12 +77,16 @@ def test_normal_male_improves_with_lungs_and_with_blood(man):
     # Ellipsoids guessed from the room beside the heart (the supplied model's own lungs and
     # cavities are not known); the cavities are the hollows of the closed ventricular surface.
     lungs = [
-        Inclusion(filling((10, 115, 40), (85, 60, 90), room, "left lung"), 0.2),
-        Inclusion(filling((0, -95, 40), (85, 60, 90), room, "right lung"), 0.2),
+        Inclusion(ellipsoid_within((10, 115, 40), (85, 60, 90), room, name="left lung"), 0.2),
+        Inclusion(ellipsoid_within((0, -95, 40), (85, 60, 90), room, name="right lung"), 0.2),
     ]
     blood = [
-        Inclusion(filling((31, 51, -5), (28, 28, 45), [(heart, 2.0)], "left cavity"), 3.0),
-        Inclusion(filling((62, 16, -15), (30, 40, 40), [(heart, 2.0)], "right cavity"), 3.0),
+        Inclusion(
+            ellipsoid_within((31, 51, -5), (28, 28, 45), [(heart, 2.0)], name="left cavity"), 3.0
+        ),
+        Inclusion(
+            ellipsoid_within((62, 16, -15), (30, 40, 40), [(heart, 2.0)], name="right cavity"), 3.0
+        ),
     ]
     homogeneous = scores(man)
     with_lungs = scores(man, inclusions=lungs)

@@ -75,5 +75,5 @@ def _room(
         u = np.einsum("fx,rfx->rf", offset, across) / determinant
         v = directions @ normal.T / determinant
         length = np.einsum("fx,fx->f", second, normal) / determinant
-    hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (length > 1e-9)
+        hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (length > 1e-9)
     return np.where(hit, length, np.inf).min(axis=1)
