@@ -20,7 +20,7 @@ from cardiotwin.ecgi._wave_prior import WaveLikelihood, WaveModes
 from cardiotwin.geometry import CotangentLaplacian, PaperLaplacian, zoo
 
 BALL = zoo.sphere(162, radius_mm=40.0)
-N_TIMES, STEP_MS, SPEED = 80, 3.0, 0.6
+N_TIMES, STEP_MS, SPEED = 60, 4.0, 0.6
 VIEWS = 60 * zoo.sphere(162, radius_mm=1.0).vertices_mm
 MATRIX = 1 / np.linalg.norm(VIEWS[:, None] - BALL.vertices_mm, axis=2) ** 3
 MATRIX /= MATRIX.sum(axis=1, keepdims=True)

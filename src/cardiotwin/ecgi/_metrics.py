@@ -1,5 +1,6 @@
 """How good a reconstruction is: every number of the tables, defined once."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,7 +233,7 @@ def _pooled_correlation(found: Potentials, true: Potentials) -> float:
     a, b = (values - values.mean(axis=1, keepdims=True) for values in (found, true))
     scale = np.linalg.norm(a) * np.linalg.norm(b)
     varies = scale > _ROUNDING * np.linalg.norm(found) * np.linalg.norm(true)
-    return float(np.sum(a * b) / scale) if varies else float("nan")
+    return float(np.sum(a * b) / scale) if varies else math.nan
 
 
 # Below this share of the signal what is left after removing the mean is rounding.
@@ -255,7 +256,7 @@ def _correlations(
 def _quartiles(values: Float[np.ndarray, " n"]) -> tuple[float, float, float]:
     defined = values[np.isfinite(values)]
     if not len(defined):
-        return (float("nan"),) * 3
+        return math.nan, math.nan, math.nan
     low, median, high = np.percentile(defined, [25, 50, 75])
     return float(low), float(median), float(high)
 

@@ -137,7 +137,7 @@ class SpatioTemporal:
     def _time_constant(self, source: FrequencyData, interval: float, rule: Rule) -> ParameterChoice:
         if self.time_constant_ms is not None:
             value = np.array([float(self.time_constant_ms)])
-            ends = (float(value[0]),) * 2
+            ends = (float(value[0]), float(value[0]))
             return ParameterChoice("given", value, value, np.zeros(1), ends)
         constants = self._constants_in_samples(source.data.shape[1])
         members = []
@@ -156,7 +156,8 @@ class SpatioTemporal:
         pairs (λ, T) with that residual the one with the fewest degrees of freedom is the simplest
         explanation; the shortest T within a quarter of that number blurs least.
         """
-        corner = choose_parameter(spatial, self.rule.corner)
+        rule = self.rule if isinstance(self.rule, CheckedGCV) else CheckedGCV()
+        corner = choose_parameter(spatial, rule.corner)
         fits = spatial.norms(False).residual[:, 0]
         target = np.interp(np.log(corner.value[0]), np.log(spatial.parameters), np.log(fits))
         constants = self._constants_in_samples(source.data.shape[1])

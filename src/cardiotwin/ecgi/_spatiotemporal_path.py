@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from .._checks import check_array
 from .._errors import InputError
-from .._types import ArrayLike, Potentials, Vector
+from .._types import ArrayLike, Vector
 from ._path import Norms, SpectralPath, default_grid
 from ._problem import InverseProblem
 from ._standard_form import StandardForm
@@ -224,7 +224,7 @@ class TimeConstantPath:
         return Norms(**joined, slope=None, data=each[0].data)
 
     def errors(
-        self, truth: Potentials, *, remove_mean: bool = False, per_instant: bool = False
+        self, truth: ArrayLike, *, remove_mean: bool = False, per_instant: bool = False
     ) -> Float[np.ndarray, "n_candidates 1"]:
         """Return ‖u − truth‖² of every member."""
         return np.concatenate(list(self._each_error(truth, remove_mean, per_instant)))
@@ -233,7 +233,7 @@ class TimeConstantPath:
         """Return the Tikhonov solutions of the same problem: every instant on its own."""
         return self.members[0].tikhonov()
 
-    def _each_error(self, truth: Potentials, remove_mean: bool, per_instant: bool) -> Iterator:
+    def _each_error(self, truth: ArrayLike, remove_mean: bool, per_instant: bool) -> Iterator:
         for member in self.members:
             yield member.errors(truth, remove_mean=remove_mean, per_instant=per_instant)
 

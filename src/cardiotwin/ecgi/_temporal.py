@@ -97,11 +97,11 @@ def to_frequencies(
     series: Float[np.ndarray, "n_rows n_times"],
 ) -> Float[np.ndarray, "n_rows n_times"]:
     """Return the orthonormal cosine transform of each row; sums of squares stay."""
-    return fft.dct(series, norm="ortho", axis=1)
+    return np.asarray(fft.dct(series, norm="ortho", axis=1))
 
 
 def to_instants(
     parts: Float[np.ndarray, "n_rows n_times"],
 ) -> Float[np.ndarray, "n_rows n_times"]:
     """Undo `to_frequencies`."""
-    return fft.idct(parts, norm="ortho", axis=1)
+    return np.asarray(fft.idct(parts, norm="ortho", axis=1))

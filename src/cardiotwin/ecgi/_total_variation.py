@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg
+from scipy import linalg, sparse
 
 from .._checks import check_count, check_number
 from .._errors import InputError
@@ -67,6 +67,13 @@ class TotalVariation:
     def solve(self, problem: InverseProblem) -> Solution:
         """Return the minimizer at the chosen μ."""
         heart = problem.heart
+        if heart is None:
+            raise InputError(
+                "problem",
+                found="an operator without a heart surface",
+                expected="a surface, for the gradient",
+                advice="Give ObservationOperator(..., heart=surface).",
+            )
         gamma = Gradient().matrix(heart, problem.n_nodes)
         form = StandardForm.of(problem.matrix, PenaltyFactors.of(gamma))
         choice = choose_parameter(tikhonov_path(form, problem), self.rule)
@@ -102,13 +109,13 @@ class TotalVariation:
         squares, lengths = splitting.penalties(guess)
         # Both penalties would weigh the same on Tikhonov's solution: far above what is wanted.
         highest = math.log(lam**2 * squares / max(lengths, _TINY))
-        truth = np.asarray(self.rule.truth)[:, pilot] if isinstance(self.rule, Oracle) else None
 
         def run(log_weight: float) -> Potentials:
             loose = max(self.tolerance, 1e-2)
             return part.run(guess, math.exp(log_weight), self.max_iterations, loose).potentials
 
-        if truth is not None:
+        if isinstance(self.rule, Oracle):
+            truth = np.asarray(self.rule.truth)[:, pilot]
             candidates = highest + np.log(10.0) * np.linspace(-4, 1, 11)
             errors = [run(weight) - truth for weight in candidates]
             if self.rule.remove_mean:
@@ -140,14 +147,14 @@ class _Splitting:
 
     matrix: Float[np.ndarray, "n_leads n_nodes"]
     data: Float[np.ndarray, "n_leads n_times"]
-    gradient: object
+    gradient: sparse.csr_array
     areas: Float[np.ndarray, " n_faces"]
 
     @classmethod
     def of(cls, problem: InverseProblem, heart: Surface) -> "_Splitting":
         areas = heart.face_areas_mm2 / heart.face_areas_mm2.mean()
         # The gradient is measured in units of 1/(mean edge), so that jumps of one are about one.
-        gradient = surface_gradient(heart) * heart.mean_edge_mm
+        gradient = sparse.csr_array(surface_gradient(heart) * heart.mean_edge_mm)
         return cls(problem.matrix, problem.data, gradient, areas)
 
     def at(self, instants: slice) -> "_Splitting":
