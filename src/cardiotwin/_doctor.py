@@ -54,6 +54,7 @@ def diagnose() -> Diagnosis:
     import jax
 
     from . import __version__
+    from ._threads import core_count
 
     optional = {}
     for name, (extra, purpose) in OPTIONAL.items():
@@ -71,9 +72,7 @@ def diagnose() -> Diagnosis:
         version=__version__,
         python=f"{platform.python_version()} ({platform.python_implementation()})",
         machine=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cpu_count=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        cpu_count=core_count(),
         memory_gb=_memory_gb(),
         devices=[str(device) for device in jax.devices()],
         versions={name: metadata.version(name) for name in REQUIRED if find_spec(name)},

@@ -14,8 +14,6 @@ Neighbouring triangles share R, L and J; work arrays are (elements, viewpoints) 
 viewpoints of one block contiguous, and corners are gathered to nodes by sparse products.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Int
 
+from .._threads import map_threads
 from .._types import Matrix, Points
 from ..geometry import Surface
 
@@ -91,12 +90,7 @@ def _fill(
         if single is not None and potentials is not None:
             single[rows] = potentials.T
 
-    with ThreadPoolExecutor(_workers()) as pool:
-        list(pool.map(fill, range(0, len(points), step)))
-
-
-def _workers() -> int:
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+    map_threads(fill, range(0, len(points), step))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,12 @@
 """Predict each lead from the others: the score that needs no truth inside the body."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from .._threads import map_threads
+from .._types import Vector
 from ._operator import ObservationOperator
 from ._path import tikhonov_path
 from ._problem import InverseProblem
@@ -76,18 +78,24 @@ def cross_validate_leads(problem: InverseProblem, method: InverseMethod) -> Lead
         values = np.atleast_1d(np.asarray(method.rule.value, dtype=float))
         if len(values) == 1:
             return _by_formula(problem, method, float(values[0]))
-    factors = method.factors(problem) if isinstance(method, Tikhonov) else None
-    predicted, measured, parameters = [], [], []
-    for number in range(len(problem.kept)):
+    factors = None
+    if isinstance(method, Tikhonov):
+        method = replace(method, uncertainty=False)
+        factors = method.factors(problem)
+
+    def predict(number: int) -> tuple[Vector, Vector, float]:
         inner, row, target = _without(problem, number)
         if isinstance(method, Tikhonov):
             solution = method.prepare(inner, factors).solve(inner)
         else:
             solution = method.solve(inner)
-        predicted.append(row @ solution.heart_potentials)
-        measured.append(target)
         choice = solution.parameter
-        parameters.append(np.nan if choice is None else float(np.median(choice.value)))
+        parameter = np.nan if choice is None else float(np.median(choice.value))
+        return row @ solution.heart_potentials, target, parameter
+
+    predicted, measured, parameters = zip(
+        *map_threads(predict, range(len(problem.kept))), strict=True
+    )
     return LeadPredictions(np.stack(predicted), np.stack(measured), np.array(parameters))
 
 
