@@ -14,7 +14,6 @@ from cardiotwin.ecgi import (
     Oracle,
     SpatioTemporal,
     Tikhonov,
-    TotalVariation,
     TravelingWave,
     evaluate,
     reconstruct,
@@ -29,7 +28,6 @@ METHODS = {
     "IsotropyPrewhitening": lambda truth: IsotropyPrewhitening(order=2),
     "TravelingWave": lambda truth: TravelingWave(uncertainty=False),
     "FundamentalSolutions": lambda truth: FundamentalSolutions(rule=CheckedGCV()),
-    "TotalVariation": lambda truth: TotalVariation(),
 }
 
 
