@@ -74,4 +74,5 @@ from ._total_variation import TotalVariation as TotalVariation
 from ._transfer import transfer_matrix as transfer_matrix
 from ._traveling_wave import TravelingWave as TravelingWave
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
+from ._twelve_lead import twelve_lead_ecg as twelve_lead_ecg
 from ._wave_prior import WaveSpectrum as WaveSpectrum
