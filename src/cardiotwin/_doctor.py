@@ -66,7 +66,7 @@ def diagnose() -> Diagnosis:
         )
     sizes = {name: _size_mb(name) for name in REQUIRED if find_spec(name)}
     sizes["cardiotwin"] = round(_folder_mb(Path(__file__).parent), 1)
-    site = Path(metadata.distribution("numpy").locate_file("")).resolve()
+    site = Path(str(metadata.distribution("numpy").locate_file(""))).resolve()
     sizes["whole environment"] = round(_folder_mb(site), 1)
     return Diagnosis(
         version=__version__,

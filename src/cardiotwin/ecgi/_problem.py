@@ -174,7 +174,7 @@ def _rows_of(
     if leads is None:
         return None, operator.n_observed
     if isinstance(leads, Electrodes):
-        n_nodes = leads.interpolation_matrix.shape[1]
+        n_nodes = leads.n_nodes
         if n_nodes != operator.n_observed:
             raise InputError(
                 "leads",

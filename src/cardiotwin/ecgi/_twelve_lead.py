@@ -51,11 +51,10 @@ def twelve_lead_ecg(
     potentials = check_array(
         heart_potentials, "heart_potentials", shape=(operator.n_sources, "n_times")
     )
-    interpolation = electrodes.interpolation_matrix
-    if operator.leads is not None or interpolation.shape[1] != operator.n_observed:
+    if operator.leads is not None or electrodes.n_nodes != operator.n_observed:
         raise InputError(
             "electrodes",
-            found=f"electrodes on a surface of {interpolation.shape[1]} nodes",
+            found=f"electrodes on a surface of {electrodes.n_nodes} nodes",
             expected=f"the operator's torso of {operator.n_observed} nodes",
             advice="Project the electrodes onto the torso, and use an operator to all its nodes.",
         )
