@@ -261,3 +261,53 @@ def test_rules_over_leads_work_too(operator, wave):
         rule=LeaveOneLeadOut(), time_rule=LeaveOneLeadOut(), n_candidates=24, n_time_constants=4
     )
     assert evaluate(reconstruct(problem, method).heart_potentials, wave).relative_error < 0.5
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_posterior_equals_the_inverse_of_the_whole_precision(operator, wave, order):
+    n_times, lam, constant = 7, 0.05 if order == 0 else 2.0, 3.0
+    data = operator.apply(wave[:, 20 : 20 + n_times])
+    data += np.random.default_rng(5).normal(scale=0.02, size=data.shape)
+    problem = InverseProblem(operator, data, times_ms=np.arange(n_times, dtype=float))
+    method = SpatioTemporal(order=order, rule=Fixed(lam), time_constant_ms=constant)
+    result = reconstruct(problem, method)
+    n_nodes = problem.n_nodes
+    gamma = np.eye(n_nodes)
+    if order == 2:
+        gamma = PaperLaplacian().matrix(problem.heart).toarray()
+    differences = np.diff(np.eye(n_times), n=1, axis=0)
+    laplacian = differences.T @ differences
+    power = method.temporal.order
+    in_time = np.eye(n_times) + constant ** (2 * power) * np.linalg.matrix_power(laplacian, power)
+    fit = np.kron(problem.matrix.T @ problem.matrix, np.eye(n_times))
+    precision = fit + lam**2 * np.kron(gamma.T @ gamma, in_time)
+    covariance = np.linalg.inv(precision)
+    residual = problem.data - problem.matrix @ result.heart_potentials
+    freedom = problem.data.size - np.trace(covariance @ fit)
+    variance = np.diag(covariance).reshape(n_nodes, n_times) * (residual**2).sum() / freedom
+    np.testing.assert_allclose(result.uncertainty.standard_deviation**2, variance, rtol=1e-6)
+
+
+def test_posterior_without_time_is_that_of_tikhonov(operator, wave):
+    problem = noisy(operator, wave, 0.02)
+    free = SpatioTemporal(rule=Fixed(2.0), time_constant_ms=0.0)
+    alone = Tikhonov(order=2, rule=Fixed(2.0))
+    ours, theirs = (
+        reconstruct(problem, method).uncertainty.standard_deviation ** 2 for method in (free, alone)
+    )
+    # One variance of the noise for the beat, instead of one an instant.
+    pooled = np.broadcast_to(theirs.mean(axis=1, keepdims=True), ours.shape)
+    np.testing.assert_allclose(ours, pooled, rtol=1e-9)
+
+
+def test_intervals_hold_what_they_promise_on_the_prior_itself(operator):
+    rng = np.random.default_rng(8)
+    n_nodes, sd = operator.n_sources, 0.05
+    # u with the precision of order 0 at λ = noise/signal: white over nodes, no tie over time.
+    truth = rng.normal(size=(n_nodes, 400))
+    data = operator.apply(truth) + rng.normal(scale=sd, size=(operator.n_observed, 400))
+    problem = InverseProblem(operator, data)
+    method = SpatioTemporal(order=0, rule=Fixed(sd), time_constant_ms=0.0)
+    found = reconstruct(problem, method)
+    inside = np.abs(found.heart_potentials - truth) < 1.645 * found.uncertainty.standard_deviation
+    assert 0.88 < inside.mean() < 0.92

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from .._checks import check_count, check_number
 from .._errors import InputError
@@ -11,7 +12,7 @@ from ..geometry import CotangentLaplacian, PaperLaplacian
 from ._path import SpectralPath
 from ._penalty import check_order, penalty_factors
 from ._problem import InverseProblem
-from ._reconstruction import ParameterChoice, Solution
+from ._reconstruction import ParameterChoice, Solution, Uncertainty
 from ._regularizers import Regularizer
 from ._rules import GCV, CheckedGCV, Oracle, Rule, advice, choose_parameter
 from ._spatiotemporal_path import FrequencyData, SpatioTemporalPath, TimeConstantPath
@@ -46,6 +47,8 @@ class SpatioTemporal:
         laplacian: of order 2.
         n_candidates: number of λ (a third as many while T is being chosen).
         n_time_constants: number of T, from half a sampling interval to a quarter of the beat.
+        uncertainty: whether the posterior standard deviation is returned: of white Gaussian noise
+            of one variance for the beat, and a Gaussian prior whose precision is the penalty.
 
     Raises:
         InputError: a setting out of range; when used: instants that are not evenly spaced.
@@ -69,6 +72,7 @@ class SpatioTemporal:
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
     n_candidates: int = 120
     n_time_constants: int = 12
+    uncertainty: bool = True
 
     def __post_init__(self):
         check_order(self.order)
@@ -104,6 +108,7 @@ class SpatioTemporal:
             heart_potentials=solution,
             status=about_lam if about_time == "solved" else f"{about_lam}; {about_time}",
             parameter=choice,
+            uncertainty=_posterior(path, lam, filters) if self.uncertainty else None,
             diagnostics={
                 "time_constant_ms": constant,
                 "shortest_time_constant_ms": time_choice.interval[0],
@@ -207,3 +212,29 @@ def sampling_interval(times_ms: Vector) -> float:
             advice="Resample the recording first.",
         )
     return step
+
+
+def _posterior(
+    path: SpatioTemporalPath, lam: float, filters: Float[np.ndarray, "rank n_times"]
+) -> Uncertainty:
+    """Standard deviations of the Gaussian model whose mode the minimizer is.
+
+    Frequencies are independent: the variance of node i at frequency k is that of the prior,
+    p_i/(λ²w_k), less what the data told. At an instant they add up with the squared cosines.
+    """
+    source, form = path.source, path.source.form
+    residual = float((((1 - filters) * source.coefficients) ** 2).sum()) + source.beyond
+    freedom = (source.n_data - form.null_left.shape[1]) * path.n_times - float(filters.sum())
+    told = form.basis**2 @ filters
+    by_frequency = (form.prior_variance[:, None] - told) / (lam**2 * path.weights)
+    by_frequency += (form.null_basis**2).sum(axis=1, keepdims=True)
+    cosines = to_instants(np.eye(path.n_times))
+    variance = np.maximum(by_frequency, 0.0) @ cosines**2 * (residual / max(freedom, 1e-6))
+    return Uncertainty(
+        standard_deviation=np.sqrt(variance),
+        kind="posterior of a Gaussian model",
+        assumptions=(
+            "white Gaussian noise of one variance in the leads; Gaussian prior whose precision is "
+            "the penalty over space and time; exact operator; λ and time constant known"
+        ),
+    )
