@@ -4,21 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from .._checks import check_file
-from .._errors import FileFormatError, InputError
+from .._errors import InputError, UnitError
 from .._types import PathLike
-from ..geometry import Surface, read_surface
-from ..signals import Recording, read_recording
+from ..geometry import Surface
+from ..signals import Recording
+from ._case_files import (
+    HEART_KEYS,
+    TORSO_KEYS,
+    Shapes,
+    array_names,
+    guess_key,
+    read_series,
+    read_shapes,
+    read_table,
+    require_whole,
+    split_spec,
+)
 from ._double_layer import double_layer_matrix
 from ._operator import ObservationOperator, Source
 from ._problem import InverseProblem
 from ._reference import Reference
 from ._transfer import transfer_matrix
-
-TORSO_KEYS = ("torso", "body", "bsp", "tank", "thorax")
-HEART_KEYS = ("heart", "epicard", "sock")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +66,21 @@ def read_case(
     """Read surfaces, recording, leads and (where given) matrix and truth, and join them.
 
     Every file may be written as ``file:key`` where it holds several arrays. A folder with one
-    data file in it stands for that file.
+    data file in it stands for that file. Surfaces of a MATLAB file are told apart by name
+    (heart, torso) or by which lies inside the other.
 
     Args:
         recording: body-surface recording.
-        geometry: file with a heart and a torso surface; or give `heart` and `torso` apart.
-        heart: file of the heart surface.
+        geometry: .npz or .mat file with a heart and a torso; or give `heart` and `torso` apart.
+        heart: file of the heart surface; not needed with `matrix`, but most methods want it.
         torso: file of the torso surface; not needed with `matrix`.
-        matrix: given transfer matrix instead of boundary elements.
+        matrix: given transfer matrix (.npz, .mat, .csv, .txt) instead of boundary elements; its
+            rows are the torso's nodes, or the channels.
         leads: 0-based torso nodes of the channels; else an array ``torso_lead_node`` in the
             geometry file is used if its length is the number of channels.
         truth: measured heart potentials; else ``heart_potentials…`` beside the recording.
         unit: unit of the coordinates, where the file does not say it.
-        potential_unit: unit of the recording, where the file does not say it.
+        potential_unit: unit of recording and truth, where their files do not say it.
         rate_hz: sampling rate, where the file does not say it.
         reference: what the potentials are measured against.
         exclude: 0-based channels to leave out.
@@ -82,19 +91,18 @@ def read_case(
         InputError: the parts do not fit each other.
     """
     notes: list[str] = []
-    path, key = _split(recording)
-    key = key or _guess_key(path, TORSO_KEYS, notes, "body-surface recording")
-    body = read_recording(path, unit=potential_unit, rate_hz=rate_hz, key=key)
+    path, key = split_spec(recording, "recording")
+    key = key or guess_key(path, TORSO_KEYS, notes, "body-surface recording")
+    body = read_series(path, key, potential_unit, rate_hz, "recording")
+    require_whole(body, "recording", exclude)
+    notes += body.notes
 
-    shapes = _one_file(geometry) if geometry is not None else None
-    heart_surface = _surface(heart, shapes, "heart", unit)
-    torso_surface = _surface(torso, shapes, "torso", unit, optional=matrix is not None)
-
-    rows = _leads(leads, shapes, body.n_channels, notes)
-    operator = _operator(heart_surface, torso_surface, matrix, source)
+    shapes = read_shapes(geometry, heart, torso, unit, matrix is None, notes)
+    operator = _operator(shapes, matrix, source, notes)
+    rows = _leads(leads, shapes, operator, body, notes)
     problem = InverseProblem(operator, body, leads=rows, reference=reference, exclude=exclude)
     known = _truth(truth, path, problem, body, notes)
-    return MeasuredCase(problem, body, known, torso_surface, tuple(notes))
+    return MeasuredCase(problem, body, known, shapes.torso, tuple(notes))
 
 
 def read_operator(
@@ -107,8 +115,8 @@ def read_operator(
     """Read a heart and a torso and join them by boundary elements, or by a given matrix.
 
     Args:
-        geometry: file (or folder with one) that holds both surfaces; the torso may be missing
-            if `matrix` is given.
+        geometry: .npz or .mat file (or folder with one) that holds both surfaces; the torso may
+            be missing if `matrix` is given.
         matrix: given matrix, ``file`` or ``file:key``.
         unit: unit of the coordinates, where the file does not say it.
         source: what lives on the heart.
@@ -117,10 +125,9 @@ def read_operator(
         FileFormatError: a file cannot be read, or does not hold what is needed.
         GeometryError: surfaces that boundary elements cannot use.
     """
-    shapes = _one_file(geometry)
-    heart = _surface(None, shapes, "heart", unit)
-    torso = _surface(None, shapes, "torso", unit, optional=matrix is not None)
-    return _operator(heart, torso, matrix, source)
+    notes: list[str] = []
+    shapes = read_shapes(geometry, None, None, unit, matrix is None, notes)
+    return _operator(shapes, matrix, source, notes)
 
 
 def read_potentials(
@@ -135,135 +142,87 @@ def read_potentials(
 
     Raises:
         FileFormatError: the file cannot be read.
+        InputError: several arrays could be meant, no unit or rate is stated, or samples are NaN.
     """
-    path, key = _split(spec)
-    return read_recording(path, unit=unit, rate_hz=rate_hz, key=key)
+    path, key = split_spec(spec, "potentials")
+    recording = read_series(path, key, unit, rate_hz, "potentials")
+    require_whole(recording, f"potentials {path}")
+    return recording
 
 
 def _operator(
-    heart: Surface | None, torso: Surface | None, matrix: PathLike | None, source: Source
+    shapes: Shapes, matrix: PathLike | None, source: Source, notes: list[str]
 ) -> ObservationOperator:
-    if heart is None:
-        raise InputError(
-            "heart",
-            found="no heart surface",
-            expected="a file with one",
-            advice="Give a geometry file with heart and torso, or a heart file.",
-        )
+    heart, torso = shapes.heart, shapes.torso
     if matrix is not None:
-        values = _array(matrix, "matrix")
+        values, name = read_table(matrix, "matrix")
         fits = torso is not None and torso.n_nodes == len(values)
+        notes.append(f"matrix: {name}, {' x '.join(map(str, values.shape))}")
+        if torso is not None and not fits:
+            notes.append(
+                f"the matrix has {len(values)} rows and the torso {torso.n_nodes} nodes: "
+                "its rows were taken as the channels"
+            )
         return ObservationOperator(values, source, heart, torso if fits else None, "given matrix")
-    if torso is None:
+    if heart is None or torso is None:
+        missing = "heart" if heart is None else "torso"
         raise InputError(
-            "torso",
-            found="no torso surface",
-            expected="a torso surface, or a transfer matrix",
-            advice="Give --torso or --matrix.",
+            missing,
+            found=f"no {missing} surface",
+            expected=f"a {missing} surface, or a transfer matrix",
+            advice="Give a geometry file with heart and torso, a file of each, or a matrix.",
         )
     if source is Source.EPICARDIAL:
         return transfer_matrix(heart, torso)
     return double_layer_matrix(heart, torso, torso)
 
 
-def _split(spec: PathLike) -> tuple[Path, str | None]:
-    text = str(spec)
-    if not Path(text).exists() and ":" in text:
-        head, _, key = text.rpartition(":")
-        if head and Path(head).exists():
-            return _one_file(head), key
-    return _one_file(text), None
-
-
-def _one_file(spec: PathLike) -> Path:
-    path = Path(spec)
-    if not path.is_dir():
-        return check_file(path)
-    found = sorted(p for p in path.iterdir() if p.suffix in (".npz", ".mat"))
-    if len(found) != 1:
-        raise FileFormatError(
-            f"folder {path}",
-            found=f"{len(found)} data files {', '.join(p.name for p in found)}".rstrip(),
-            expected="exactly one .npz or .mat file",
-            advice="Name the file.",
-        )
-    return found[0]
-
-
-def _keys(path: Path) -> list[str]:
-    if path.suffix != ".npz":
-        return []
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return list(arrays.files)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileFormatError(
-            str(path), found=f"an unreadable archive ({error})", expected="a NumPy .npz file"
-        ) from None
-
-
-def _guess_key(path: Path, stems: tuple[str, ...], notes: list[str], what: str) -> str | None:
-    keys = [
-        key
-        for key in _keys(path)
-        if key.lower().startswith(stems) and ("potential" in key or "qrs" in key or "bsp" in key)
-    ]
-    if len(keys) == 1:
-        notes.append(f"{what}: array {keys[0]} of {path.name}")
-        return keys[0]
-    return None
-
-
-def _surface(
-    spec: PathLike | None, shapes: Path | None, name: str, unit: str | None, optional: bool = False
-) -> Surface | None:
-    if spec is not None:
-        path, key = _split(spec)
-        return read_surface(path, unit=unit, name=key or "").renamed(name)
-    if shapes is None:
-        return None
-    if optional and shapes.suffix == ".npz":
-        if not any(key.startswith(f"{name}_vertices") for key in _keys(shapes)):
-            return None
-    return read_surface(shapes, unit=unit, name=name).renamed(name)
-
-
-def _array(spec: PathLike, where: str) -> Float[np.ndarray, "n_rows n_columns"]:
-    path, key = _split(spec)
-    if path.suffix in (".csv", ".txt"):
-        try:
-            return np.atleast_2d(np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None))
-        except ValueError as error:
-            raise FileFormatError(
-                f"{where} {path}", found=str(error), expected="a table of numbers"
-            ) from None
-    keys = _keys(path)
-    if key is None:
-        likely = [k for k in keys if where in k]
-        key = likely[0] if len(likely) == 1 else None
-    if key not in keys:
-        raise FileFormatError(
-            f"{where} {path}",
-            found=f"arrays {', '.join(keys) or 'none'}",
-            expected=f"one named {key}" if key else f"one array whose name contains {where!r}",
-            advice="Write file:array.",
-        )
-    with np.load(path, allow_pickle=False) as arrays:
-        return np.asarray(arrays[key], dtype=float)
-
-
 def _leads(
-    spec: PathLike | None, shapes: Path | None, n_channels: int, notes: list[str]
-) -> Int[np.ndarray, " n_leads"] | None:
+    spec: PathLike | None,
+    shapes: Shapes,
+    operator: ObservationOperator,
+    body: Recording,
+    notes: list[str],
+) -> np.ndarray | None:
+    """Return the row of the operator of every channel, None where they are the same."""
     if spec is not None:
-        return _array(spec, "lead").ravel().astype(np.int64)
-    for key in _keys(shapes) if shapes is not None else []:
-        if key.endswith("lead_node"):
-            nodes = _array(f"{shapes}:{key}", "leads").ravel().astype(np.int64)
-            if len(nodes) == n_channels:
-                notes.append(f"leads: array {key} of {shapes.name if shapes else ''}")
-                return nodes
+        nodes, name = read_table(spec, "leads")
+        notes.append(f"leads: {name}")
+        return _match(nodes.ravel(), name, body)
+    path = shapes.path
+    # Numbers of torso nodes mean nothing to a matrix whose rows are channels.
+    of_nodes = shapes.torso is not None and shapes.torso.n_nodes == operator.n_observed
+    keys = array_names(path) if path is not None and of_nodes else []
+    found = {
+        key: read_table(f"{path}:{key}", "leads")[0].ravel()
+        for key in keys
+        if key.endswith("lead_node")
+    }
+    for key, nodes in found.items():
+        if len(nodes) == body.n_channels:
+            notes.append(f"leads: array {key} of {path.name if path else ''}")
+            return nodes
+    if body.n_channels != operator.n_observed:
+        for key, nodes in found.items():
+            _match(nodes, key, body)
+        if body.n_samples == operator.n_observed:
+            raise _transposed(body, operator.n_observed, "one for every row of the operator")
     return None
+
+
+def _match(nodes: np.ndarray, name: str, body: Recording) -> np.ndarray:
+    if len(nodes) != body.n_channels and len(nodes) == body.n_samples:
+        raise _transposed(body, len(nodes), f"one for every entry of {name}")
+    return nodes
+
+
+def _transposed(body: Recording, n_expected: int, why: str) -> InputError:
+    return InputError(
+        "recording",
+        found=f"{body.n_channels} channels x {body.n_samples} samples",
+        expected=f"{n_expected} channels, {why}",
+        advice="It looks transposed: rows are channels, columns are instants.",
+    )
 
 
 def _truth(
@@ -274,17 +233,46 @@ def _truth(
     notes: list[str],
 ) -> Recording | None:
     if spec is not None:
-        path, key = _split(spec)
+        path, key = split_spec(spec, "truth")
+        key = key or guess_key(path, HEART_KEYS, notes, "scored against")
     else:
-        path, key = beside, _guess_key(beside, HEART_KEYS, notes, "scored against")
+        path, key = beside, guess_key(beside, HEART_KEYS, notes, "scored against")
         if key is None:
             return None
-    known = read_recording(path, unit=body.unit, rate_hz=body.rate_hz, key=key)
+    known = _read_truth(path, key, body, notes)
+    require_whole(known, f"truth {path}")
     if known.samples.shape != (problem.n_nodes, problem.n_times):
+        turned = known.samples.shape == (problem.n_times, problem.n_nodes)
         raise InputError(
             f"truth {path}",
             found=f"shape {known.samples.shape}",
             expected=f"({problem.n_nodes}, {problem.n_times}): heart nodes x instants",
-            advice="Crop both recordings to the same instants.",
+            advice="It looks transposed."
+            if turned
+            else "Crop both recordings to the same instants.",
         )
     return known
+
+
+def _read_truth(path: Path, key: str | None, body: Recording, notes: list[str]) -> Recording:
+    """Read the truth in its own unit if it states one, in the recording's otherwise."""
+    try:
+        known = read_series(path, key, None, None, "truth")
+    except InputError as silent:
+        if silent.found not in ("no unit", "no sampling rate"):
+            raise
+        try:
+            known = read_series(path, key, None, body.rate_hz, "truth")
+        except UnitError as error:
+            if error.found != "no unit":
+                raise
+            known = read_series(path, key, body.unit, body.rate_hz, "truth")
+            notes.append(f"truth: {path.name} states no unit, that of the recording was taken")
+    if abs(known.rate_hz / body.rate_hz - 1) > 1e-6:
+        raise InputError(
+            f"truth {path}",
+            found=f"{known.rate_hz:g} Hz",
+            expected=f"{body.rate_hz:g} Hz, as the recording",
+            advice="Resample one of the two.",
+        )
+    return known.in_unit(body.unit)
