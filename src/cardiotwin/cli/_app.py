@@ -1,6 +1,9 @@
 """The program ``cardiotwin``: verbs, and errors turned into one clear line and an exit code."""
 
+import os
 import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -18,13 +21,38 @@ from . import (
 )
 from ._output import print_error
 
+# Newer typers bring their own copy of click: asked for through typer, it is the right one.
+_UsageError: Any = typer.BadParameter.__base__
+
 app = typer.Typer(
     name="cardiotwin",
     help="Non-invasive, physics-informed digital twins of the heart. Not for clinical use.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        from .. import __version__
+
+        print(f"cardiotwin {__version__}")
+        raise typer.Exit()
+    return wanted
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
 for verb in (
     _demo.demo,
     _reconstruct.reconstruct,
@@ -39,13 +67,39 @@ for verb in (
     app.command()(verb)
 
 
-def main() -> None:
-    """Run the command line; exit 2 on bad input, 130 on interrupt."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    0: done. 2: bad input, told in one line (with --json as an object with "error" and
+    "message"). 130: interrupted.
+
+    Args:
+        arguments: what stands behind the program's name; those of the process by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in arguments
     try:
-        app()
+        code = app(args=arguments or ["--help"], prog_name="cardiotwin", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nobody is left to be told anything.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        code = 1
     except CardiotwinError as error:
-        print_error(error, as_json="--json" in sys.argv)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was half-written", file=sys.stderr)
-        sys.exit(130)
+        print_error(type(error).__name__, str(error), as_json)
+        code = 2
+    except _UsageError as error:
+        hint = f"See {error.ctx.command_path} --help." if error.ctx is not None else ""
+        print_error("UsageError", f"{error.format_message()} {hint}", as_json)
+        code = error.exit_code
+    except MemoryError as error:
+        print_error("MemoryError", f"not enough memory: {error or 'ask for less'}", as_json)
+        code = 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print_error("OSError", f"{place}{error.strerror or error}", as_json)
+        code = 2
+    if code == 130:
+        print_error("Interrupted", "interrupted: nothing was half-written", as_json)
+    sys.exit(code if isinstance(code, int) else 0)

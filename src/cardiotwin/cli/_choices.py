@@ -53,6 +53,7 @@ METHODS = {
     "total-variation": lambda rule: TotalVariation(**rule),
     "fundamental-solutions": lambda rule: FundamentalSolutions(**rule),
 }
+REFERENCES = {"average": CommonAverage, "as-recorded": AsRecorded}
 
 
 def choose_rule(text: str | None) -> Rule | None:
@@ -76,13 +77,9 @@ def choose_method(name: str, rule: str | None) -> InverseMethod:
 
 def choose_reference(text: str) -> Reference:
     """Return the reference of ``average``, ``as-recorded`` or ``leads:0,1,2``."""
-    if text == "average":
-        return CommonAverage()
-    if text == "as-recorded":
-        return AsRecorded()
     if text.startswith("leads:"):
         return MeanOfLeads(numbers(text.removeprefix("leads:"), "reference"))
-    raise InputError("reference", found=repr(text), expected="average, as-recorded, or leads:0,1,2")
+    return REFERENCES[check_choice(text, "reference", [*REFERENCES, "leads:0,1,2"])]()
 
 
 def numbers(text: str, where: str) -> list[int]:

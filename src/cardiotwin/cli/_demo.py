@@ -1,7 +1,7 @@
 """The verb ``demo``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from ._output import Json, Printer, Seed
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("demo-out"),
+    quick: Annotated[bool, typer.Option(help="A small patient, in a few seconds.")] = False,
     as_json: Json = False,
     seed: Seed = 0,
 ) -> None:
@@ -19,16 +20,19 @@ def demo(
     from .. import ecgi, report
 
     printer = Printer(as_json)
+    report.check_free(out, overwrite=True)
     start = time.perf_counter()
 
     def say(text: str) -> None:
         printer.say(f"{time.perf_counter() - start:5.1f} s  {text}")
 
     say("making a patient and simulating a paced beat")
-    case = ecgi.zoo.paper_like()
+    size: dict[str, Any] = {"heart_nodes": 150, "torso_nodes": 120, "n_times": 60} if quick else {}
+    case = ecgi.zoo.paper_like(**size)
     say(f"{case.human.heart.n_nodes} heart nodes, {case.human.torso.n_nodes} torso nodes")
     problem = case.problem(0.05, seed)
-    rows, results = [], {}
+    rows: list[list[Any]] = [["zero solution", 1.0, None, None, None]]
+    results = {}
     for method in (ecgi.Tikhonov(order=2), ecgi.SpatioTemporal()):
         say(f"reconstructing with {type(method).__name__}")
         result = ecgi.reconstruct(problem, method)
@@ -48,7 +52,7 @@ def demo(
     printer.table(
         "Simulated patient, noise σ = 0.05 (same operator makes and inverts the data)",
         ["method", "RE", "CC", "activation error (ms)", "seconds"],
-        [["zero solution", 1.0, None, None, None], *rows],
+        rows,
     )
     best, score, activation = results["SpatioTemporal"]
     report.save_reconstruction(

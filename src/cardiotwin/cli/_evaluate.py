@@ -23,10 +23,13 @@ def evaluate(
     """Score a reconstruction against known heart potentials, beside the zero solution."""
     del seed
     from .. import ecgi, report
+    from .._checks import check_array
     from ..studies import StudyTable
 
     saved = report.load_reconstruction(result)
-    known = ecgi.read_potentials(truth, unit=potential_unit, rate_hz=rate_hz).samples
+    known = ecgi.read_potentials(truth, unit=potential_unit, rate_hz=rate_hz)
+    known = known.in_unit(saved.unit).samples
+    check_array(known, f"truth {truth}", shape=saved.heart_potentials.shape)
     activation = ecgi.estimate_activation(
         saved.heart, saved.heart_potentials, known, saved.times_ms
     )
@@ -43,5 +46,7 @@ def evaluate(
     table = StudyTable("Against the truth", ["metric", "reconstruction", "zero solution"], rows)
     printer.table(table.title, table.columns, table.rows)
     if out is not None:
-        table.save(out.parent, out.stem)
+        written = table.save(out.parent, out.stem if out.suffix in (".csv", ".md") else out.name)
+        for path in written:
+            printer.say(f"wrote {path}")
     printer.finish({"reconstruction": ours, "zero": zero})

@@ -1,15 +1,15 @@
 """The verb ``forward``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ._output import Json, Printer, Seed
+from ._output import Json, Printer, Seed, npz_path
 
 
 def forward(
-    geometry: Annotated[Path, typer.Option(help="File with a heart and a torso surface.")],
+    geometry: Annotated[str, typer.Option(help="File (or folder with one) holding both surfaces.")],
     out: Annotated[Path, typer.Option(help="File (.npz) for matrix and potentials.")],
     source: Annotated[str, typer.Option(help="epicardial or transmembrane.")] = "epicardial",
     potentials: Annotated[
@@ -32,14 +32,14 @@ def forward(
     from .._files import atomic_path
 
     printer = Printer(as_json)
+    target = npz_path(out)
     kind = check_choice(source, "source", ["epicardial", "transmembrane"])
     operator = ecgi.read_operator(geometry, unit=unit, source=ecgi.Source[kind.upper()])
-    arrays = {"forward_matrix": operator.matrix}
+    arrays: dict[str, Any] = {"forward_matrix": operator.matrix}
     if potentials is not None:
         heart = ecgi.read_potentials(potentials, unit=potential_unit, rate_hz=rate_hz)
         arrays[f"torso_potentials_{heart.unit}"] = operator.apply(heart.samples)
         arrays["fs_hz"] = np.asarray(heart.rate_hz)
-    target = out.with_suffix(".npz")
     with atomic_path(target) as temporary:
         np.savez_compressed(temporary, **arrays)
     printer.say(f"{operator.n_observed} x {operator.n_sources} matrix, {operator.description}")

@@ -1,6 +1,7 @@
 """What a verb prints: a readable table on a terminal, or one JSON object with --json."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from .._errors import FileFormatError
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
 Out = Annotated[Path | None, typer.Option(help="Folder or file to write; nothing else is.")]
 
 
@@ -44,15 +47,34 @@ class Printer:
     def finish(self, result: dict[str, Any]) -> None:
         """Print the JSON object, if JSON was asked for."""
         if self.as_json:
-            print(json.dumps(result, default=_plain, indent=2))
+            print(json.dumps(_plain(result), allow_nan=False, indent=2))
 
 
-def print_error(error: Exception, as_json: bool) -> None:
-    """Print an error of ours to the error stream, as text or as JSON to the output."""
+def print_error(kind: str, message: str, as_json: bool) -> None:
+    """Print an error in one line to the error stream, or as JSON to the output."""
+    message = " ".join(message.split())
     if as_json:
-        print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        print(json.dumps({"error": kind, "message": message}))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+        print(f"error: {message}", file=sys.stderr)
+
+
+def npz_path(out: Path) -> Path:
+    """Return the path of an .npz file to write; a name without suffix gets this one.
+
+    Raises:
+        FileFormatError: another suffix.
+    """
+    if out.suffix.lower() == ".npz":
+        return out
+    if out.suffix or out.is_dir():
+        raise FileFormatError(
+            f"out {out}",
+            found="a folder" if out.is_dir() else f"the suffix {out.suffix!r}",
+            expected="a file name that ends in .npz",
+            advice=f"Write {out / 'data.npz' if out.is_dir() else out.with_suffix('.npz')}.",
+        )
+    return out.with_name(f"{out.name}.npz")
 
 
 def _show(cell: Any) -> str:
@@ -62,6 +84,13 @@ def _show(cell: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    """Return what JSON knows: NaN and infinity, which it does not, become null."""
     if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

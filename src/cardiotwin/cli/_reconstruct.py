@@ -46,6 +46,9 @@ def reconstruct(
     from . import _choices
 
     printer = Printer(as_json)
+    # Whatever can be refused is refused before anything long is read or computed.
+    report.check_free(out, overwrite=overwrite)
+    solver = _choices.choose_method(method, rule)
     case = ecgi.read_case(
         recording,
         geometry=geometry,
@@ -63,7 +66,7 @@ def reconstruct(
     )
     for note in case.notes:
         printer.say(f"· {note}")
-    result = ecgi.reconstruct(case.problem, _choices.choose_method(method, rule))
+    result = ecgi.reconstruct(case.problem, solver)
     printer.say(repr(result))
     metrics = None
     known = None if case.truth is None else case.truth.samples

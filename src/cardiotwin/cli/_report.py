@@ -18,7 +18,9 @@ def report(
     del seed
     from .. import report as room
 
-    target = out or result / "report.html"
+    target = out or result
+    if target.is_dir():
+        target = target / "report.html"
     room.write_report(room.load_reconstruction(result), target)
     printer = Printer(as_json)
     printer.say(f"open {target}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._output import Json, Printer, Seed
+from ._output import Json, Printer, Seed, npz_path
 
 
 def simulate(
@@ -25,6 +25,7 @@ def simulate(
     from .._checks import check_choice
     from .._files import atomic_path
 
+    target = npz_path(out)
     kinds = {"eq15": geometry.PaperLaplacian(), "cotangent": geometry.CotangentLaplacian()}
     case = ecgi.zoo.paper_like(
         heart_nodes=heart_nodes,
@@ -33,7 +34,6 @@ def simulate(
         laplacian=kinds[check_choice(laplacian, "laplacian", kinds)],
     )
     problem = case.problem(noise, seed)
-    target = out.with_suffix(".npz")
     with atomic_path(target) as temporary:
         np.savez_compressed(
             temporary,

@@ -3,6 +3,7 @@
 from ._charts import plot_electrograms as plot_electrograms
 from ._charts import plot_metrics_table as plot_metrics_table
 from ._charts import plot_parameter_choice as plot_parameter_choice
+from ._folder import check_free as check_free
 from ._html import write_report as write_report
 from ._isolines import Isolines as Isolines
 from ._isolines import isochrone_levels as isochrone_levels

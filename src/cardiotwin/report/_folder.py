@@ -29,8 +29,7 @@ def atomic_folder(folder: PathLike, *, overwrite: bool = False) -> Iterator[Path
     Raises:
         InputError: something stands there and may not be replaced.
     """
-    target = Path(folder).resolve()
-    _check_target(target, overwrite)
+    target = check_free(folder, overwrite=overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
@@ -38,30 +37,45 @@ def atomic_folder(folder: PathLike, *, overwrite: bool = False) -> Iterator[Path
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
         yield temporary
-        _check_target(target, overwrite)
+        check_free(target, overwrite=overwrite)
         _take_place(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def check_free(folder: PathLike, *, overwrite: bool = False) -> Path:
+    """Return the full path of a result folder to be, before anything long is computed for it.
+
+    Args:
+        folder: the folder to make.
+        overwrite: whether an earlier result may be replaced.
+
+    Raises:
+        InputError: something stands there and may not be replaced.
+
+    >>> import tempfile
+    >>> check_free(Path(tempfile.mkdtemp()) / "new").name
+    'new'
+    """
+    target = Path(folder).resolve()
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
+        return target
     if not (target.is_dir() and is_result(target)):
         raise InputError(
             f"folder {target}",
             found="something that is not a result of cardiotwin",
             expected="a new name, or an earlier result",
-            advice="It is not replaced, not even with overwrite=True: choose another folder.",
+            advice="It is never replaced, not even on request: choose another folder.",
         )
     if not overwrite:
         raise InputError(
             f"folder {target}",
             found="an earlier result",
             expected="a new name",
-            advice="Choose another folder, or say overwrite=True.",
+            advice="Choose another folder, or say overwrite=True (--overwrite).",
         )
+    return target
 
 
 def is_result(folder: Path) -> bool:

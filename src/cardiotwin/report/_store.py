@@ -15,6 +15,7 @@ from .._checks import check_array, check_file
 from .._errors import FileFormatError, InputError
 from .._provenance import Provenance
 from .._types import ArrayLike, PathLike
+from ..ecgi import ActivationEstimate
 from ..ecgi._reconstruction import ParameterChoice, Reconstruction, Uncertainty
 from ..geometry import Surface, write_surface
 from ..signals import Recording
@@ -63,7 +64,7 @@ def save_reconstruction(
     *,
     truth: ArrayLike | None = None,
     metrics: Any = None,
-    activation: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    activation: ActivationEstimate | ArrayLike | Mapping[str, ArrayLike] | None = None,
     torso: Surface | None = None,
     recording: Recording | None = None,
     unit: str | None = None,
@@ -85,7 +86,8 @@ def save_reconstruction(
             arguments about content are then not looked at).
         truth: (n_nodes, n_times) measured or simulated heart potentials in the same unit.
         metrics: what `evaluate` returned, or numbers by name.
-        activation: (n_nodes,) activation times in ms of the reconstruction, or a dictionary with
+        activation: (n_nodes,) activation times in ms of the reconstruction, what
+            `estimate_activation` returned, or a dictionary with
             the keys "reconstruction" and "truth"; NaN where a node is never activated. Found
             by the package when left out; the report says how.
         torso: body surface, where the operator does not know it.
