@@ -283,6 +283,18 @@ def test_installed_program_and_module(tmp_path):
     assert (good.returncode, good.stdout) == (0, f"cardiotwin {__version__}\n")
 
 
+def test_interrupt_leaves_nothing_behind(cardiotwin, patient, tmp_path, monkeypatch):
+    def interrupt(*_args, **_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cardiotwin.report._store._write_tables", interrupt)
+    given = ("--geometry", patient, "--recording", patient, "--rule", "fixed:0.1")
+    answer = cardiotwin("reconstruct", *given, "--out", tmp_path / "result")
+    assert answer.code == 130
+    assert "interrupted" in answer.err and "Traceback" not in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_measured_tank(cardiotwin, shared_data, tmp_path):
     folder = shared_data("ecgi_utah_tank_sock128")
     out = tmp_path / "sock"

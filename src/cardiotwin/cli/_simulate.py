@@ -22,10 +22,11 @@ def simulate(
     import numpy as np
 
     from .. import ecgi, geometry
-    from .._checks import check_choice
+    from .._checks import check_choice, check_number
     from .._files import atomic_path
 
     target = npz_path(out)
+    check_number(noise, "noise", at_least=0)
     kinds = {"eq15": geometry.PaperLaplacian(), "cotangent": geometry.CotangentLaplacian()}
     case = ecgi.zoo.paper_like(
         heart_nodes=heart_nodes,
