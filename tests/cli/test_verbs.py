@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cardiotwin import __version__, ecgi, geometry, report
+from cardiotwin import InputError, __version__, ecgi, geometry, report
 from cardiotwin.signals import read_recording
 
 SIZE = ("--heart-nodes", 100, "--torso-nodes", 100, "--samples", 40)
@@ -331,3 +331,18 @@ def test_measured_patient(cardiotwin, shared_data, tmp_path):
     assert saved.times_ms[1] - saved.times_ms[0] == pytest.approx(0.5)
     silent = cardiotwin("reconstruct", *given, "--rate-hz", 2000, "--out", tmp_path / "x")
     assert silent.code == 2 and "--potential-unit" in silent.err
+
+
+def test_help_names_every_method_and_rule():
+    from cardiotwin.cli import _choices, _names
+
+    assert set(_names.METHODS) == set(_choices.METHODS)
+    assert set(_names.RULES) == set(_choices.RULES)
+
+
+def test_a_method_without_rule_refuses_one():
+    from cardiotwin.cli._choices import choose_method
+
+    assert type(choose_method("traveling-wave", None)).__name__ == "TravelingWave"
+    with pytest.raises(InputError, match="rule: found GCV for traveling-wave"):
+        choose_method("traveling-wave", "gcv")

@@ -26,6 +26,7 @@ from ..ecgi import (
     SpatioTemporal,
     Tikhonov,
     TotalVariation,
+    TravelingWave,
     TruncatedSVD,
     UCurve,
 )
@@ -49,6 +50,7 @@ METHODS = {
     "conjugate-gradient": lambda rule: ConjugateGradient(**rule),
     "gmres": lambda rule: GMRES(**rule),
     "spatio-temporal": lambda rule: SpatioTemporal(**rule),
+    "traveling-wave": lambda rule: _traveling_wave(**rule),
     "isotropy": lambda rule: IsotropyPrewhitening(**rule),
     "total-variation": lambda rule: TotalVariation(**rule),
     "fundamental-solutions": lambda rule: FundamentalSolutions(**rule),
@@ -65,6 +67,17 @@ def choose_rule(text: str | None) -> Rule | None:
         value = check_number(number, f"rule {name}", above=0, advice=f"Write {name}:0.01.")
         return Fixed(value) if name == "fixed" else Discrepancy(value)
     return RULES[check_choice(text, "rule", [*RULES, "fixed:VALUE", "discrepancy:SIGMA"])]()
+
+
+def _traveling_wave(rule: Rule | None = None) -> InverseMethod:
+    if rule is not None:
+        raise InputError(
+            "rule",
+            found=f"{type(rule).__name__} for traveling-wave",
+            expected="no rule: its parameters are those of the largest likelihood",
+            advice="Leave out --rule.",
+        )
+    return TravelingWave()
 
 
 def choose_method(name: str, rule: str | None) -> InverseMethod:

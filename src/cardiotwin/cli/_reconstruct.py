@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ._names import METHOD_HELP, RULE_HELP
 from ._output import Json, Printer, Seed
 
 
@@ -28,8 +29,8 @@ def reconstruct(
         str | None, typer.Option(help="Unit of potentials: V, mV, uV.")
     ] = None,
     rate_hz: Annotated[float | None, typer.Option(help="Sampling rate.")] = None,
-    method: Annotated[str, typer.Option(help="Inverse method.")] = "tikhonov2",
-    rule: Annotated[str | None, typer.Option(help="Rule for λ, or fixed:VALUE.")] = None,
+    method: Annotated[str, typer.Option(help=METHOD_HELP)] = "tikhonov2",
+    rule: Annotated[str | None, typer.Option(help=RULE_HELP)] = None,
     reference: Annotated[
         str, typer.Option(help="average, as-recorded, or leads:0,1,2.")
     ] = "average",
