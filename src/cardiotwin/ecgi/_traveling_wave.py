@@ -65,7 +65,7 @@ class TravelingWave:
     noise_sd: float | None = None
     laplacian: PaperLaplacian | CotangentLaplacian = field(default_factory=PaperLaplacian)
     uncertainty: bool = True
-    max_evaluations: int = 400
+    max_evaluations: int = 1500
 
     def __post_init__(self):
         if self.noise_sd is not None:
