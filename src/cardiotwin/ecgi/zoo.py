@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .._checks import check_count, check_number
+from .._types import ArrayLike
 from ..geometry import CotangentLaplacian, PaperLaplacian
 from ..geometry import zoo as geometry_zoo
 from ..geometry.zoo import HumanCase
@@ -43,20 +44,27 @@ class SimulatedCase:
         """(n_torso, n_times) noise-free potentials on the torso nodes."""
         return self.operator.apply(self.truth)
 
-    def problem(self, noise_sd: float, seed: int) -> InverseProblem:
+    def problem(
+        self, noise_sd: float, seed: int, *, operator: ObservationOperator | None = None
+    ) -> InverseProblem:
         """Return the inverse problem with white Gaussian noise.
 
         Args:
             noise_sd: standard deviation σ of the noise on every torso potential.
             seed: seed of the noise.
+            operator: what the data are inverted with; by default the operator that made them.
         """
         sd = check_number(noise_sd, "noise_sd", at_least=0)
         noise = np.random.default_rng(seed).normal(scale=sd, size=self.body_potentials.shape)
         return InverseProblem(
-            self.operator,
+            self.operator if operator is None else operator,
             self.body_potentials + noise,
             times_ms=self.simulation.times_tu * MS_PER_TU,
         )
+
+    def displaced_operator(self, shift_mm: ArrayLike) -> ObservationOperator:
+        """Return the operator of someone who takes the heart for ``shift_mm`` elsewhere."""
+        return transfer_matrix(self.human.heart.moved(shift_mm), self.human.torso)
 
 
 def paper_like(
