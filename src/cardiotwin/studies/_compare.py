@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,10 @@ def methods_for(case: Case) -> dict[str, Any]:
     methods["conjugate gradient"] = ecgi.ConjugateGradient()
     methods["GMRES"] = ecgi.GMRES()
     if case.problem.heart is not None:
-        methods["spatio-temporal"] = ecgi.SpatioTemporal()
-        methods["isotropy"] = ecgi.IsotropyPrewhitening()
+        for order in (1, 2):
+            methods[f"spatio-temporal {order}"] = ecgi.SpatioTemporal(order=order)
+            methods[f"isotropy {order}"] = ecgi.IsotropyPrewhitening(order=order)
+        methods["traveling wave"] = ecgi.TravelingWave(uncertainty=False)
         methods["total variation"] = ecgi.TotalVariation()
         if case.problem.operator.observed is not None:
             methods["fundamental solutions"] = ecgi.FundamentalSolutions()
@@ -101,12 +103,13 @@ def compare(
     methods = methods_for(case) if methods is None else methods
     rules = rules_for(case) if rules is None else rules
     rows: list[list[Any]] = [["zero solution", None, None, 1.0, *[None] * 4, 1.0, None, ""]]
-    for method_name in track(list(methods), title):
-        bound: float | None = None
+    for name in track(list(methods), title):
+        method, bound = methods[name], None
+        if "rule" not in {item.name for item in fields(method)}:
+            rows.append(_row(case, name, method, "likelihood", None))
+            continue
         for rule_name, rule in rules.items():
-            row = _row(
-                case, method_name, replace(methods[method_name], rule=rule), rule_name, bound
-            )
+            row = _row(case, name, replace(method, rule=rule), rule_name, bound)
             bound = row[3] if rule_name == "oracle" else bound
             rows.append(row)
     return StudyTable(title, list(COLUMNS), rows)
