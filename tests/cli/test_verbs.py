@@ -346,3 +346,11 @@ def test_a_method_without_rule_refuses_one():
     assert type(choose_method("traveling-wave", None)).__name__ == "TravelingWave"
     with pytest.raises(InputError, match="rule: found GCV for traveling-wave"):
         choose_method("traveling-wave", "gcv")
+
+
+def test_square_brackets_survive_the_tables(capsys):
+    from cardiotwin.cli._output import Printer
+
+    Printer(as_json=False).table("t [a]", ["x"], [["pip install 'cardiotwin[io]'"]])
+    printed = capsys.readouterr().out
+    assert "cardiotwin[io]" in printed and "t [a]" in printed

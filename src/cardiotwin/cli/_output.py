@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .._errors import FileFormatError
@@ -37,11 +38,15 @@ class Printer:
         """Print a table; silent with --json."""
         if self.as_json:
             return
-        table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
+        table = Table(
+            title=escape(title), title_justify="left", header_style="bold", box=box.SIMPLE_HEAD
+        )
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+            words = any(isinstance(row[index], str) for row in rows)
+            table.add_column(column, justify="left" if words else "right", overflow="fold")
         for row in rows:
-            table.add_row(*(_show(cell) for cell in row))
+            # Square brackets are markup to rich: 'cardiotwin[io]' would lose its extra.
+            table.add_row(*(escape(_show(cell)) for cell in row))
         self.console.print(table)
 
     def finish(self, result: dict[str, Any]) -> None:
