@@ -1,11 +1,14 @@
 """The tables that README quotes, at the size that fits a test run."""
 
+import json
+
 import numpy as np
 import pytest
 
 from cardiotwin import InputError, ecgi, studies
 from cardiotwin.geometry import CotangentLaplacian, PaperLaplacian
-from cardiotwin.studies._compare import compare
+from cardiotwin.studies import FinishedParts
+from cardiotwin.studies._compare import Case, compare
 from cardiotwin.studies._sock128 import read_sock128
 from cardiotwin.studies._subject1 import read_subject1
 
@@ -113,3 +116,52 @@ def test_measured_studies_say_what_they_need(name, tmp_path):
         entry.run(None)
     with pytest.raises(InputError, match=f"no folder {entry.folder}"):
         entry.run(tmp_path)
+
+
+def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
+    case = ecgi.zoo.paper_like(heart_nodes=100, torso_nodes=100, n_times=20)
+    small = Case(case.problem(0.02, seed=1), case.truth)
+    methods = {f"Tikhonov {order}": ecgi.Tikhonov(order=order) for order in (0, 1, 2)}
+    rules = {"oracle": ecgi.Oracle(case.truth), "GCV": ecgi.GCV()}
+    options = {"title": "t", "methods": methods, "rules": rules}
+    path = tmp_path / "parts.jsonl"
+
+    class Stopped(FinishedParts):
+        def rows(self, part, compute):
+            if part == "Tikhonov 2":
+                raise KeyboardInterrupt
+            return super().rows(part, compute)
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(small, parts=Stopped(path, {"seed": 1}), **options)
+    assert len(path.read_text().splitlines()) == 3
+    parts = FinishedParts(path, {"seed": 1})
+    resumed, whole = compare(small, parts=parts, **options), compare(small, **options)
+    seconds = resumed.columns.index("seconds")
+    for one, other in zip(resumed.rows, whole.rows, strict=True):
+        assert one[:seconds] == other[:seconds]
+    # What the first run measured is what the second one shows, to the last digit.
+    assert json.loads(path.read_text().splitlines()[1])["rows"] == resumed.rows[1:3]
+    parts.discard()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "not json", '{"recipe": {"seed": 2}}\n{"part": "a"}'])
+def test_parts_of_another_recipe_are_not_used(tmp_path, content):
+    path = tmp_path / "parts.jsonl"
+    path.write_text(content)
+    parts = FinishedParts(path, {"seed": 1})
+    assert parts.rows("a", lambda: [["computed"]]) == [["computed"]]
+
+
+def test_a_line_cut_short_costs_only_its_own_part(tmp_path):
+    path = tmp_path / "parts.jsonl"
+    first = FinishedParts(path, {"seed": 1})
+    first.rows("a", lambda: [["kept"]])
+    first.rows("b", lambda: [["cut"]])
+    path.write_text(path.read_text()[:-4])
+    again = FinishedParts(path, {"seed": 1})
+    assert again.rows("a", lambda: [["computed"]]) == [["kept"]]
+    assert again.rows("b", lambda: [["computed"]]) == [["computed"]]
+    third = FinishedParts(path, {"seed": 1})
+    assert third.rows("b", lambda: [["again"]]) == [["computed"]]

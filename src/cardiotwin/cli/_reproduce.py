@@ -18,8 +18,11 @@ def reproduce(
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
-    """Compute a table of a paper, or one of ours, and print it."""
-    from .. import studies
+    """Compute a table of a paper, or one of ours, and print it.
+
+    With --out a long study keeps what it has finished: run again after an interrupt, it goes on.
+    """
+    from .. import __version__, studies
     from .._checks import check_choice
 
     printer = Printer(as_json)
@@ -29,11 +32,17 @@ def reproduce(
         printer.finish({"studies": [row[0] for row in rows]})
         return
     entry = studies.STUDIES[check_choice(study, "study", studies.STUDIES)]
-    table = entry.run(data, quick=quick, seed=seed)
+    parts = studies.FinishedParts()
+    if out is not None and entry.resumable:
+        recipe = {"study": study, "quick": quick, "seed": seed, "version": __version__}
+        parts = studies.FinishedParts(out / f".{study}.parts.jsonl", recipe)
+    resume = {"parts": parts} if entry.resumable else {}
+    table = entry.run(data, quick=quick, seed=seed, **resume)
     printer.table(table.title, table.columns, table.rows)
     for note in table.notes:
         printer.say(f"· {note}")
     written = table.save(out, study) if out is not None else []
+    parts.discard()
     for path in written:
         printer.say(f"wrote {path}")
     printer.finish(

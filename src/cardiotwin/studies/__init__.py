@@ -2,4 +2,5 @@
 
 from ._registry import STUDIES as STUDIES
 from ._registry import Study as Study
+from ._resume import FinishedParts as FinishedParts
 from ._table import StudyTable as StudyTable

@@ -1,7 +1,7 @@
 """Every method × every rule on one problem with a known truth."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from .. import ecgi
 from .._errors import InputError
 from .._progress import track
 from ..geometry import CotangentLaplacian
+from ._resume import FinishedParts
 from ._table import StudyTable
 
 COLUMNS = [
@@ -98,21 +99,29 @@ def compare(
     title: str,
     methods: Mapping[str, Any] | None = None,
     rules: Mapping[str, ecgi.Rule] | None = None,
+    parts: FinishedParts | None = None,
 ) -> StudyTable:
     """Run every method with every rule; one row each, and the zero solution first."""
+    parts = FinishedParts() if parts is None else parts
     methods = methods_for(case) if methods is None else methods
     rules = rules_for(case) if rules is None else rules
     rows: list[list[Any]] = [["zero solution", None, None, 1.0, *[None] * 4, 1.0, None, ""]]
     for name in track(list(methods), title):
-        method, bound = methods[name], None
-        if "rule" not in {item.name for item in fields(method)}:
-            rows.append(_row(case, name, method, "likelihood", None))
-            continue
-        for rule_name, rule in rules.items():
-            row = _row(case, name, replace(method, rule=rule), rule_name, bound)
-            bound = row[3] if rule_name == "oracle" else bound
-            rows.append(row)
+        rows += parts.rows(name, lambda name=name: _rows(case, name, methods[name], rules))
     return StudyTable(title, list(COLUMNS), rows)
+
+
+def _rows(
+    case: Case, name: str, method: Any, rules: Mapping[str, ecgi.Rule]
+) -> Iterator[list[Any]]:
+    if "rule" not in {item.name for item in fields(method)}:
+        yield _row(case, name, method, "likelihood", None)
+        return
+    bound: float | None = None
+    for rule_name, rule in rules.items():
+        row = _row(case, name, replace(method, rule=rule), rule_name, bound)
+        bound = row[3] if rule_name == "oracle" else bound
+        yield row
 
 
 def _row(

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ecgi, geometry
 from .._progress import track
 from .._types import PathLike
+from ._resume import FinishedParts
 from ._table import StudyTable
 
 NOISE = (0.01, 0.05, 0.1)
@@ -22,15 +23,23 @@ PUBLISHED = {
 }
 
 
-def paper_like(data: PathLike | None = None, *, quick: bool = False, seed: int = 0) -> StudyTable:
+def paper_like(
+    data: PathLike | None = None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    parts: FinishedParts | None = None,
+) -> StudyTable:
     """Score classical methods at three noise levels, with both Laplacians as the truth's operator.
 
     Args:
         data: not used, the case is simulated.
         quick: two noise seeds instead of ten.
         seed: first of the noise seeds.
+        parts: cells that an interrupted run has finished.
     """
     del data
+    parts = FinishedParts() if parts is None else parts
     seeds = range(seed, seed + (2 if quick else 10))
     rows: list[list[Any]] = []
     notes = [
@@ -43,13 +52,17 @@ def paper_like(data: PathLike | None = None, *, quick: bool = False, seed: int =
         size = float(np.mean(case.truth**2))
         notes.append(f"truth by the {laplacian.name} Laplacian: mean(u²) = {size:.4f}")
         for noise in track(NOISE, f"truth by {laplacian.name}"):
-            problems = [case.problem(noise, seed) for seed in seeds]
-            rows += _cell(case, laplacian.name, noise, problems)
+            name = laplacian.name
+            rows += parts.rows(
+                f"{name} {noise}", lambda c=case, n=name, s=noise: _cell(c, n, s, seeds)
+            )
     # The last truth again, by someone who takes the heart for 10 mm elsewhere.
     wrong = case.displaced_operator(MISPLACED_MM)
     for noise in track(NOISE, "misplaced heart"):
-        problems = [case.problem(noise, seed, operator=wrong) for seed in seeds[:3]]
-        rows += _cell(case, f"{laplacian.name}, misplaced", noise, problems)
+        name = f"{laplacian.name}, misplaced"
+        rows += parts.rows(
+            f"{name} {noise}", lambda n=name, s=noise: _cell(case, n, s, seeds[:3], wrong)
+        )
     notes.append(
         "misplaced: inverted with a heart 10 mm away from where it was, three seeds: no crime, and "
         "what a real error of the geometry costs"
@@ -72,8 +85,13 @@ def _methods() -> Iterator[tuple[str, Any, int]]:
 
 
 def _cell(
-    case: ecgi.zoo.SimulatedCase, name: str, noise: float, problems: list[ecgi.InverseProblem]
+    case: ecgi.zoo.SimulatedCase,
+    name: str,
+    noise: float,
+    seeds: range,
+    operator: ecgi.ObservationOperator | None = None,
 ) -> Iterator[list[Any]]:
+    problems = [case.problem(noise, seed, operator=operator) for seed in seeds]
     best: float | None = None
     for label, method, n_seeds in _methods():
         bound: float | None = None

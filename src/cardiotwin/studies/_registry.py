@@ -22,20 +22,24 @@ class Study:
         run: function of (data, quick=, seed=).
         summary: what it shows.
         folder: measured data set it needs, empty if none.
+        resumable: whether ``run`` takes ``parts=``, what an interrupted run has finished.
     """
 
     run: Callable[..., StudyTable]
     summary: str
     folder: str = ""
+    resumable: bool = False
 
 
 STUDIES = {
     "spheres": Study(spheres, "transfer matrix against exact solutions"),
     "laplacians": Study(laplacians, "Eq. 15 beside the cotangent Laplacian"),
-    "paper-like": Study(paper_like, "classical methods on the source paper's kind of case"),
+    "paper-like": Study(
+        paper_like, "classical methods on the paper's kind of case", resumable=True
+    ),
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
-    "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128),
+    "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128, resumable=True),
     "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
 }

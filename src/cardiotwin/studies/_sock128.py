@@ -5,12 +5,20 @@ import numpy as np
 from .. import ecgi, geometry, signals
 from .._types import PathLike
 from ._compare import Case, compare
+from ._resume import FinishedParts
 from ._table import StudyTable
 
 FOLDER = "ecgi_utah_tank_sock128"
+TITLE = "Utah tank, 128-electrode sock: measured truth, means removed"
 
 
-def sock128(data: PathLike | None, *, quick: bool = False, seed: int = 0) -> StudyTable:
+def sock128(
+    data: PathLike | None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    parts: FinishedParts | None = None,
+) -> StudyTable:
     """Reconstruct the measured sock potentials from the measured tank potentials.
 
     Both references are unknown, so means are removed everywhere. The zero solution is the row to
@@ -20,12 +28,13 @@ def sock128(data: PathLike | None, *, quick: bool = False, seed: int = 0) -> Stu
         data: folder that holds ``ecgi_utah_tank_sock128``.
         quick: every eighth instant only.
         seed: not used, nothing is random.
+        parts: methods that an interrupted run has finished.
     """
     del seed
     case = read_sock128(data)
     if quick:
         case = case.every(8)
-    table = compare(case, title="Utah tank, 128-electrode sock: measured truth, means removed")
+    table = compare(case, title=TITLE, parts=parts)
     table.notes.append(
         "The heart is scored after removing the spatial mean at every instant; the oracle rule "
         "sees the truth and is a bound, not a method."
