@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._coverage import coverage
 from ._double_layer import double_layer
 from ._laplacians import laplacians
 from ._paper_like import paper_like
@@ -37,6 +38,7 @@ STUDIES = {
     "paper-like": Study(
         paper_like, "classical methods on the paper's kind of case", resumable=True
     ),
+    "coverage": Study(coverage, "how often the 90 % bands hold the truth"),
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
