@@ -20,8 +20,10 @@ def coverage(data: PathLike | None = None, *, quick: bool = False, seed: int = 0
         seed: of the noise.
     """
     del data
-    small = {"heart_nodes": 200, "torso_nodes": 150, "n_times": 200} if quick else {}
-    case = ecgi.zoo.paper_like(**small)
+    if quick:
+        case = ecgi.zoo.paper_like(heart_nodes=200, torso_nodes=150, n_times=200)
+    else:
+        case = ecgi.zoo.paper_like()
     rows = []
     for noise in track((0.05,) if quick else (0.01, 0.05, 0.1), "coverage"):
         problem = case.problem(noise, seed)
