@@ -1,10 +1,9 @@
 """Measured torso tank: every method × every rule, scored against the measured heart."""
 
-import numpy as np
-
-from .. import ecgi, geometry, signals
+from .. import ecgi
 from .._types import PathLike
 from ._compare import Case, compare
+from ._data import dataset
 from ._resume import FinishedParts
 from ._table import StudyTable
 
@@ -43,21 +42,17 @@ def sock128(
 
 
 def read_sock128(data: PathLike | None) -> Case:
-    """Read the tank recording through the package's readers, with our own transfer matrix's rival.
+    """Read the tank's recording, leads and measured heart, with the supplied matrix.
 
     The supplied matrix is used, so that numbers compare with what others publish on these data.
     """
-    from ._data import dataset
-
     path = dataset(data, FOLDER) / "sock128_tank192.npz"
-    heart = geometry.read_surface(path, name="heart")
-    torso = geometry.read_surface(path, name="torso")
-    with np.load(path, allow_pickle=False) as arrays:
-        nodes, supplied = arrays["torso_lead_node"], arrays["forward_matrix"]
-    tank = signals.read_recording(path, key="torso_potentials_mV")
-    sock = signals.read_recording(path, key="heart_potentials_mV")
-    operator = ecgi.ObservationOperator(
-        supplied, ecgi.Source.EPICARDIAL, heart, torso, "supplied with the recording"
+    case = ecgi.read_case(
+        f"{path}:torso_potentials_mV",
+        geometry=path,
+        matrix=f"{path}:forward_matrix",
+        leads=f"{path}:torso_lead_node",
+        reference=ecgi.CommonAverage(),
     )
-    problem = ecgi.InverseProblem(operator, tank, leads=nodes, reference=ecgi.CommonAverage())
-    return Case(problem, sock.samples, remove_mean=True)
+    truth = ecgi.read_potentials(f"{path}:heart_potentials_mV")
+    return Case(case.problem, truth.samples, remove_mean=True)

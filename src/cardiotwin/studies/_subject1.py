@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import ecgi, geometry, signals
+from .. import ecgi
 from .._types import PathLike
 from ._data import dataset
 from ._table import StudyTable
@@ -56,14 +56,14 @@ def read_subject1(data: PathLike | None) -> ecgi.InverseProblem:
     The data set states neither unit nor rate; its README takes mV and 2 kHz as probable.
     """
     path = dataset(data, FOLDER) / "subject1.npz"
-    heart = geometry.read_surface(path, name="heart")
-    recording = signals.read_recording(path, key="bspm_qrs", unit="mV", rate_hz=2000.0)
-    with np.load(path, allow_pickle=False) as arrays:
-        supplied = arrays["forward_matrix"]
-    operator = ecgi.ObservationOperator(
-        supplied, ecgi.Source.EPICARDIAL, heart, None, "supplied with the recording"
+    case = ecgi.read_case(
+        f"{path}:bspm_qrs",
+        geometry=path,
+        matrix=f"{path}:forward_matrix",
+        potential_unit="mV",
+        rate_hz=2000.0,
     )
-    return ecgi.InverseProblem(operator, recording)
+    return case.problem
 
 
 def _mean_of_others(problem: ecgi.InverseProblem) -> np.ndarray:
