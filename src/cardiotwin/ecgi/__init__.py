@@ -29,6 +29,7 @@ from ._path import SpectralPath as SpectralPath
 from ._path import tikhonov_path as tikhonov_path
 from ._path import truncated_path as truncated_path
 from ._problem import InverseProblem as InverseProblem
+from ._reconstruction import NINETY_PERCENT as NINETY_PERCENT
 from ._reconstruction import InverseMethod as InverseMethod
 from ._reconstruction import ParameterChoice as ParameterChoice
 from ._reconstruction import Reconstruction as Reconstruction

@@ -12,6 +12,9 @@ from .._provenance import Provenance, make_provenance
 from .._types import Potentials
 from ._problem import InverseProblem
 
+NINETY_PERCENT = 1.6448536269514722
+"""Standard deviations to either side that hold 90 % of a Gaussian."""
+
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:

@@ -9,12 +9,9 @@ import plotly.graph_objects as go
 from .._checks import check_array
 from .._errors import InputError
 from .._types import ArrayLike
-from ..ecgi._reconstruction import ParameterChoice
+from ..ecgi import NINETY_PERCENT, ParameterChoice
 from ._labels import METRICS, show_number
 from ._template import BLUE, INK, ORANGE, RULE_COLORS, make_template
-
-# Half-width of the interval that holds 90 % of a Gaussian, in standard deviations.
-NINETY_PERCENT = 1.6448536269514722
 
 
 def plot_electrograms(

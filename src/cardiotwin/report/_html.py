@@ -12,7 +12,8 @@ import numpy as np
 
 from .._files import atomic_path
 from .._types import PathLike
-from ._charts import NINETY_PERCENT, unit_criterion
+from ..ecgi import NINETY_PERCENT
+from ._charts import unit_criterion
 from ._packing import Pack
 from ._saved import SavedReconstruction
 from ._sections import build_body

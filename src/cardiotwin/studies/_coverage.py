@@ -7,9 +7,6 @@ from .._progress import track
 from .._types import PathLike
 from ._table import StudyTable
 
-NINETY_PERCENT = 1.6449
-"""Standard deviations to either side that hold 90 % of a Gaussian."""
-
 
 def coverage(data: PathLike | None = None, *, quick: bool = False, seed: int = 0) -> StudyTable:
     """Count the nodes and instants whose truth lies inside the band of each method.
@@ -33,7 +30,7 @@ def coverage(data: PathLike | None = None, *, quick: bool = False, seed: int = 0
                 continue
             spread = found.uncertainty.standard_deviation
             error = np.abs(found.heart_potentials - case.truth)
-            inside = error < NINETY_PERCENT * spread
+            inside = error < ecgi.NINETY_PERCENT * spread
             name = type(method).__name__
             rows.append([noise, name, 100 * float(inside.mean()), float(spread.mean())])
     return StudyTable(
