@@ -180,8 +180,3 @@ def pick(path: PathLike, candidates: Sequence[str], key: str | None, everything:
         expected="one",
         advice="Pass key=…, one of: " + ", ".join(candidates or everything),
     )
-
-
-def as_text(value: object) -> str:
-    """Return bytes or anything else as text, for fields of foreign headers."""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
