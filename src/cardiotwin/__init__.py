@@ -35,7 +35,7 @@ from ._errors import (
 
 __version__ = _version("cardiotwin")
 
-_ROOMS = ("ecgi", "geometry", "report", "signals", "studies", "tissue")
+_ROOMS = ("ecgi", "geometry", "learning", "report", "signals", "studies", "tissue")
 
 
 def __getattr__(name: str) -> _Any:

@@ -1,0 +1,1 @@
+"""Training: optimizers, one loop with logs and checkpoints, many seeds at once."""
