@@ -1,6 +1,11 @@
 """Training: optimizers, one loop with logs and checkpoints, many seeds at once."""
 
 from ._adam import Adam as Adam
+from ._gauss_newton import ConjugateGradient as ConjugateGradient
+from ._gauss_newton import DenseNormalEquations as DenseNormalEquations
+from ._gauss_newton import GaussNewtonSolver as GaussNewtonSolver
+from ._lbfgs import LBFGS as LBFGS
+from ._levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
 from ._objective import Objective as Objective
 from ._objective import Problem as Problem
 from ._optimizer import Advance as Advance
