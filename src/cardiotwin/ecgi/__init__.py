@@ -1,5 +1,6 @@
 """Electrocardiographic imaging: from body-surface potentials to the heart surface."""
 
+from . import presets as presets
 from . import zoo as zoo
 from ._activation import ActivationEstimate as ActivationEstimate
 from ._activation import estimate_activation as estimate_activation
@@ -55,6 +56,7 @@ from ._path import RegularizationPath as RegularizationPath
 from ._path import SpectralPath as SpectralPath
 from ._path import tikhonov_path as tikhonov_path
 from ._path import truncated_path as truncated_path
+from ._physics_informed import PhysicsInformedNetwork as PhysicsInformedNetwork
 from ._physics_loss import PhysicsObjective as PhysicsObjective
 from ._physics_loss import full_grid_losses as full_grid_losses
 from ._physics_loss import off_collocation_residual as off_collocation_residual

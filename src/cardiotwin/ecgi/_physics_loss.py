@@ -83,18 +83,11 @@ class PhysicsObjective(eqx.Module):
     def split(self, batch: Batch) -> Batch:
         """Cut a batch of windows into single windows (a leading axis on every leaf).
 
-        The loss of the batch is the mean of the windows' losses, part by part.
-
-        Raises:
-            InputError: the batch has no windows.
+        The loss of the batch is the mean of the windows' losses, part by part. Points are one
+        piece.
         """
-        if not isinstance(batch, WindowBatch):
-            raise InputError(
-                "collocation",
-                found=type(self.collocation).__name__,
-                expected="Windows, which can be treated one at a time",
-            )
-        return jax.tree.map(lambda leaf: leaf[:, None], batch)
+        one_each = isinstance(batch, WindowBatch)
+        return jax.tree.map(lambda leaf: leaf[:, None] if one_each else leaf[None], batch)
 
     def _electrophysiology(
         self, fields: Fields, batch: Batch
@@ -155,7 +148,10 @@ def physics_objective(
         jnp.asarray(problem.matrix, dtype),
         jnp.asarray(problem.data, dtype),
         None if heart.is_closed else jnp.asarray(rim_slope(heart), dtype),
-        AlievPanfilov() if model is None else model,
+        jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, dtype) if np.ndim(leaf) else leaf,
+            AlievPanfilov() if model is None else model,
+        ),
         Windows() if collocation is None else collocation,
     )
 
@@ -283,7 +279,6 @@ def _at_points(model: IonicModel, n_nodes: int, batch: Batch) -> Any:
     def fit(leaf: Any) -> Any:
         if np.ndim(leaf) != 1 or len(leaf) != n_nodes:
             return leaf
-        values = jnp.asarray(leaf, "float32")
-        return values[batch.nodes] if isinstance(batch, PointBatch) else values[:, None, None]
+        return leaf[batch.nodes] if isinstance(batch, PointBatch) else leaf[:, None, None]
 
     return jax.tree.map(fit, model)

@@ -1,0 +1,225 @@
+"""Physics-informed networks: one composition of which EP-DL and EAND-ARN are points."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import check_array, check_count, check_number
+from .._errors import InputError
+from .._types import ArrayLike, PathLike, Potentials
+from ..learning import (
+    SOAP,
+    CosineDecay,
+    EarlyStop,
+    KeepBest,
+    Optimizer,
+    TrainingResult,
+    Weighting,
+    train,
+)
+from ..tissue import AlievPanfilov, IonicModel
+from ._collocation import Collocation, Windows
+from ._derivatives import DerivativeScheme, NumericalDerivatives
+from ._network_inputs import NetworkInputs, ScaledCoordinates
+from ._networks import AdaptiveResNet, Network, NetworkSettings
+from ._physics_loss import PHYSICS, PhysicsObjective, full_grid_losses, physics_objective, predict
+from ._pretraining import PotentialObjective
+from ._problem import InverseProblem
+from ._reconstruction import InverseMethod, Solution
+
+
+def _default_optimizer() -> Optimizer:
+    return SOAP(learning_rate=CosineDecay(4e-3))
+
+
+@dataclass(frozen=True, eq=False)
+class PhysicsInformedNetwork:
+    """Represent (u, v) by a network and train it on the data and on the tissue's equations.
+
+    min_θ L_D + λ L_EP (Eq. 4), see `PhysicsObjective`; u is the tissue model's own variable. The
+    network knows nothing of where the excitation starts.
+
+    Args:
+        network: architecture and initialization.
+        derivatives: how derivatives of the network are taken.
+        physics_weight: λ, the weight of L_EP.
+        collocation: what one step looks at.
+        optimizer: the paper names none; `SOAP` went furthest in ours.
+        steps: training steps.
+        seed: of the initial weights and of the batches.
+        model: ionic model.
+        diffusion: D in mm² per time unit, one number or (n_nodes,).
+        inputs: what the network is told about a point.
+        weighting: strategy that balances the parts of the loss in place of λ.
+        initial_guess: method whose potentials, or (n_nodes, n_times) array that, the network is
+            fitted to before the training.
+        initial_steps: steps of that fit.
+        budget_s: wall-clock seconds for the training, compiling included.
+        stop: when to end early.
+        keep_best: return the weights of the lowest loss instead of the last ones.
+        double: whether to compute in 64 bits.
+        log: JSONL file of the losses.
+        checkpoint: folder from which an interrupted training goes on.
+        callbacks: called after every block of steps; see `learning.train`.
+        quiet: show no progress.
+
+    Raises:
+        InputError: settings out of range; when used: no heart surface, uneven or too few instants.
+
+    Source: Zhu, Bilchick and Xie, Sci Rep 2025;15:31747; EP-DL: Xie and Yao, IEEE Trans Autom Sci
+    Eng 2023;20:151.
+
+    >>> from cardiotwin import ecgi
+    >>> case = ecgi.zoo.paper_like(heart_nodes=60, torso_nodes=40, n_times=12)
+    >>> method = PhysicsInformedNetwork(
+    ...     network=AdaptiveResNet(5, 1), collocation=Windows(1, 4), steps=3, quiet=True
+    ... )
+    >>> ecgi.reconstruct(case.problem(0.01, seed=0), method).heart_potentials.shape
+    (60, 12)
+    """
+
+    network: NetworkSettings = field(default_factory=AdaptiveResNet)
+    derivatives: DerivativeScheme = field(default_factory=NumericalDerivatives)
+    physics_weight: float = 0.1
+    collocation: Collocation = field(default_factory=Windows)
+    optimizer: Optimizer = field(default_factory=_default_optimizer)
+    steps: int = 1200
+    seed: int = 0
+    model: IonicModel = field(default_factory=AlievPanfilov)
+    diffusion: ArrayLike = 10.0
+    inputs: NetworkInputs = field(default_factory=ScaledCoordinates)
+    weighting: Weighting | None = None
+    initial_guess: InverseMethod | ArrayLike | None = None
+    initial_steps: int = 300
+    budget_s: float | None = None
+    stop: EarlyStop | None = None
+    keep_best: KeepBest | None = None
+    double: bool = False
+    log: PathLike | None = None
+    checkpoint: PathLike | None = None
+    callbacks: Sequence[Callable[[int, dict[str, Any], Any], Any]] = ()
+    quiet: bool = False
+
+    def __post_init__(self):
+        check_number(self.physics_weight, "physics_weight", at_least=0)
+        check_count(self.steps, "steps")
+        check_count(self.initial_steps, "initial_steps")
+        check_count(self.seed, "seed", at_least=0)
+        if self.budget_s is not None:
+            check_number(self.budget_s, "budget_s", above=0)
+
+    def solve(self, problem: InverseProblem) -> Solution:
+        """Return u of the trained network at all nodes and instants."""
+        with jax.enable_x64(self.double):
+            return self._solve(problem, [self.seed])[0]
+
+    def solve_seeds(self, problem: InverseProblem, seeds: Sequence[int]) -> list[Solution]:
+        """Return one solution a seed, all trained at once (the budget is for all together).
+
+        Args:
+            problem: what each of them solves.
+            seeds: of initial weights and batches, one a run.
+        """
+        with jax.enable_x64(self.double):
+            return self._solve(problem, [check_count(seed, "seeds", at_least=0) for seed in seeds])
+
+    def objective(self, problem: InverseProblem) -> PhysicsObjective:
+        """Return the loss that is minimized."""
+        return physics_objective(
+            problem,
+            derivatives=self.derivatives,
+            collocation=self.collocation,
+            inputs=self.inputs,
+            model=self.model,
+            diffusion=self.diffusion,
+            dtype=self._dtype,
+        )
+
+    def initial_network(self, objective: PhysicsObjective, seed: int | None = None) -> Network:
+        """Return the network as drawn for a seed, before any training."""
+        key = jax.random.key(self.seed if seed is None else seed)
+        return self.network.initialize(key, objective.derivatives.inputs.n_inputs, self._dtype)
+
+    @property
+    def _dtype(self) -> str:
+        return "float64" if self.double else "float32"
+
+    def _solve(self, problem: InverseProblem, seeds: list[int]) -> list[Solution]:
+        if not seeds:
+            raise InputError("seeds", found="none", expected="at least one seed")
+        objective = self.objective(problem)
+        networks = [self.initial_network(objective, seed) for seed in seeds]
+        several = len(seeds) > 1
+        network = networks[0]
+        if several:
+            network = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
+        runs: dict[str, Any] = {"seed": seeds, "n_runs": len(seeds)} if several else {}
+        runs = {"seed": seeds[0], "quiet": self.quiet, **runs}
+        if self.initial_guess is not None:
+            guess = PotentialObjective(objective, jnp.asarray(self._guess(problem), self._dtype))
+            network = train(
+                guess,
+                network,
+                self.optimizer,
+                steps=self.initial_steps,
+                label="fitting the initial guess",
+                **runs,
+            ).parameters
+        names = PHYSICS[:2] if objective.rim is None else PHYSICS
+        result = train(
+            objective,
+            network,
+            self.optimizer,
+            steps=self.steps,
+            weights=self.weighting or dict.fromkeys(names, self.physics_weight),
+            callbacks=self.callbacks,
+            log=self.log,
+            checkpoint=self.checkpoint,
+            budget_s=self.budget_s,
+            stop=self.stop,
+            keep_best=self.keep_best,
+            label="physics-informed network",
+            **runs,
+        )
+        trained = [result.parameters]
+        if several:
+            trained = [
+                jax.tree.map(lambda leaf, k=k: leaf[k], result.parameters)
+                for k in range(len(seeds))
+            ]
+        return [
+            _solution(objective, before, after, result)
+            for before, after in zip(networks, trained, strict=True)
+        ]
+
+    def _guess(self, problem: InverseProblem) -> Potentials:
+        guess = self.initial_guess
+        if isinstance(guess, InverseMethod):
+            return np.asarray(guess.solve(problem).heart_potentials)
+        return check_array(guess, "initial_guess", shape=(problem.n_nodes, problem.n_times))
+
+
+def _solution(
+    objective: PhysicsObjective, before: Network, after: Network, result: TrainingResult
+) -> Solution:
+    first_data, first_physics = full_grid_losses(objective, before)
+    data, physics = full_grid_losses(objective, after)
+    numbers = {
+        "data_loss": data,
+        "physics_loss": physics,
+        "initial_data_loss": first_data,
+        "initial_physics_loss": first_physics,
+        "steps": float(result.step),
+        "seconds_training": result.seconds,
+        "seconds_compiling": result.seconds_compiling,
+    }
+    alphas = {f"alpha_{k + 1}": float(alpha) for k, alpha in enumerate(after.alphas)}
+    return Solution(
+        heart_potentials=predict(objective, after)[0],
+        status=result.stopped if "not finite" in result.stopped else "solved",
+        diagnostics=numbers | alphas,
+    )
