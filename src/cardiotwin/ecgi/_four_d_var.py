@@ -38,6 +38,9 @@ RESTING_LOGIT = -4.0
 
 FEWEST_TIMES = 8
 
+SCREENING = 4
+"""Gauss–Newton steps from every start before the best one is chosen."""
+
 
 @dataclass(frozen=True)
 class StartEnsemble:
@@ -142,23 +145,19 @@ class FourDVar:
             return self._solve(problem)
 
     def _solve(self, problem: InverseProblem) -> Solution:
-        heart, coarse, fine, front = self._prepare(problem)
-        starts = self.search.starts(coarse, heart, front, self.gain)
-        floor = 0.0 if self.noise_sd is None else self.noise_sd**2
-        settings = {
-            "noise_floor": floor,
-            "hidden": 0.0,
-            "max_iterations": self.max_iterations,
-            "tolerance": self.tolerance,
-        }
-        fits = []
-        for start in starts:
-            tissue = self._begun(coarse, start)
-            fits.append((minimize(tissue, self._coefficients(tissue, start), **settings), start))
-        # Different precisions weigh the misfit differently: compare what is left over.
-        fit, start = min(fits, key=lambda pair: pair[0].misfit)
-        tissue = self._begun(fine, start)
-        fit = minimize(tissue, fit.xi, **settings)
+        heart, quick, exact, front = self._prepare(problem)
+        starts = self.search.starts(quick, heart, front, self.gain)
+        descents = [self._begin(exact, start) for start in starts]
+        descents = [(tissue, self._descend(tissue, xi, SCREENING)) for tissue, xi in descents]
+        # A precision for all, that of the best: then costs can be compared.
+        precision = max(fit.precision for _, fit in descents)
+        best = min(
+            range(len(descents)),
+            key=lambda k: replace(descents[k][1], precision=precision).cost,
+        )
+        tissue, fit = descents[best]
+        if not fit.converged:
+            fit = self._descend(tissue, fit.xi, self.max_iterations)
         potentials = _simulate(tissue, fit.xi)
         status = "solved"
         if not fit.converged:
@@ -169,7 +168,7 @@ class FourDVar:
             heart_potentials=potentials,
             status=status,
             uncertainty=self._spread(tissue, fit),
-            diagnostics=self._diagnostics(tissue, fit, start, len(starts)),
+            diagnostics=self._diagnostics(tissue, fit, starts[best], len(starts)),
         )
 
     def _prepare(self, problem: InverseProblem) -> tuple[Surface, TissueLeads, TissueLeads, float]:
@@ -204,7 +203,7 @@ class FourDVar:
         # Room for a larger D where it is unknown.
         fastest = rate * (4.0 if "diffusion" in names else 1.0)
         left, values, right = np.linalg.svd(problem.matrix, full_matrices=False)
-        kept = values > 1e-5 * values[0]
+        kept = values > 3e-4 * values[0]
         leads = values[kept, None] * right[kept]
         data = (left[:, kept].T @ problem.data).T
         table = edge_diffusion(matrix)
@@ -234,13 +233,12 @@ class FourDVar:
 
         return heart, tissue(_Bold()), tissue(RungeKutta4()), front
 
-    def _begun(self, tissue: TissueLeads, start: BeatStart) -> TissueLeads:
-        gain = start.gain if self.gain is None else self.gain
-        return replace(tissue, onset=jnp.int32(start.onset), gain=jnp.float32(gain))
-
-    def _coefficients(
+    def _begin(
         self, tissue: TissueLeads, start: BeatStart
-    ) -> Float[np.ndarray, " n_coefficients"]:
+    ) -> tuple[TissueLeads, Float[np.ndarray, " n_coefficients"]]:
+        """Set onset and gain of a start, and find the coefficients nearest to its field."""
+        gain = start.gain if self.gain is None else self.gain
+        tissue = replace(tissue, onset=jnp.int32(start.onset), gain=jnp.float32(gain))
         xi = np.zeros(tissue.n_coefficients)
         slices = tissue.slices
         basis = np.asarray(tissue.bases[0], np.float64)
@@ -248,7 +246,18 @@ class FourDVar:
         if "diffusion" in slices:
             constant = float(tissue.bases[tissue.names.index("diffusion")][0, 0])
             xi[slices["diffusion"].start] = start.log_diffusion / constant
-        return xi
+        return tissue, xi
+
+    def _descend(
+        self, tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"], steps: int
+    ) -> Fit:
+        return minimize(
+            tissue,
+            xi,
+            noise_floor=0.0 if self.noise_sd is None else self.noise_sd**2,
+            max_iterations=steps,
+            tolerance=self.tolerance,
+        )
 
     def _spread(self, tissue: TissueLeads, fit: Fit) -> Uncertainty | None:
         if self.uncertainty is None:

@@ -64,7 +64,6 @@ def minimize(
     xi: Float[np.ndarray, " n_coefficients"],
     *,
     noise_floor: float,
-    hidden: float,
     max_iterations: int,
     tolerance: float,
 ) -> Fit:
@@ -80,13 +79,12 @@ def minimize(
         tissue: the map.
         xi: start.
         noise_floor: σ² of one datum, 0 if not known.
-        hidden: energy of the data that the leads of ``tissue`` leave out (noise).
         max_iterations: steps at most.
         tolerance: relative change of the cost that ends the search.
     """
     xi = np.asarray(xi, np.float64)
     misfit = float(misfits(tissue, jnp.asarray(xi, jnp.float32)[None])[0])
-    fit = Fit(xi, misfit, precision_of(tissue, xi, noise_floor, hidden))
+    fit = Fit(xi, misfit, precision_of(tissue, xi, noise_floor))
     for number in range(max_iterations):
         gradient = np.asarray(
             misfit_and_gradient(tissue, jnp.asarray(fit.xi, jnp.float32))[1], np.float64
@@ -108,7 +106,7 @@ def minimize(
         if costs[best] >= fit.cost:
             return replace(fit, converged=True)
         change = (fit.cost - costs[best]) / fit.cost
-        precision = precision_of(tissue, tried[best], noise_floor, hidden)
+        precision = precision_of(tissue, tried[best], noise_floor)
         settled = change < tolerance and abs(precision / fit.precision - 1) < 0.02
         fit = Fit(tried[best], float(scores[best]), precision, number + 1, settled)
         if settled:
@@ -119,7 +117,7 @@ def minimize(
 def curvature_at(tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"]) -> Curvature:
     """Return the Gauss–Newton Hessian at ξ."""
     directions = effective_directions(tissue, xi)
-    rank, size = directions.shape[1], chunk_size(tissue)
+    rank, size = directions.shape[1], min(16, chunk_size(tissue))
     point = jnp.asarray(xi, jnp.float32)
     moves = []
     for first in range(0, rank, size):
@@ -142,8 +140,8 @@ def effective_directions(
     rest = tissue.model.rest[0]
     share = (u0 - rest) / (1 - rest)
     moves = (share * (1 - share))[:, None] * np.asarray(tissue.bases[0], np.float64)
-    _, values, right = np.linalg.svd(moves, full_matrices=False)
-    seen = right[values > SEEN * values[0]].T
+    squares, vectors = np.linalg.eigh(moves.T @ moves)
+    seen = vectors[:, squares > SEEN**2 * squares[-1]]
     n_other = len(xi) - n_initial
     directions = np.zeros((len(xi), seen.shape[1] + n_other))
     directions[:n_initial, : seen.shape[1]] = seen
@@ -155,13 +153,10 @@ def precision_of(
     tissue: TissueLeads,
     xi: Float[np.ndarray, " n_coefficients"],
     noise_floor: float,
-    hidden: float,
 ) -> float:
     """Return independent data / ‖y − h‖², at most 1/σ²."""
     left = np.asarray(residual(tissue, jnp.asarray(xi, jnp.float32)), np.float64)
-    n_times, n_leads = left.shape
     variance = max(float((left**2).sum()) / left.size, noise_floor, 1e-30)
-    del hidden
     return independent_share(left) / variance
 
 

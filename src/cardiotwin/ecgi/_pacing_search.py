@@ -12,6 +12,9 @@ from .._checks import check_count, check_number
 from ..geometry import Surface
 from ._tissue_leads import TissueLeads, chunk_size, simulated_leads
 
+SHORT_TU = 1.0
+"""A delay below this is none: a smaller patch at the first sample does the same."""
+
 Logits = Float[np.ndarray, "n_candidates n_nodes"]
 
 
@@ -148,6 +151,7 @@ class _Scores:
     def __init__(self, tissue: TissueLeads, gain: float | None, search_onset: bool):
         self.tissue, self.gain = tissue, gain
         self.data = np.asarray(tissue.data)
+        self.sample_tu = float(tissue.step_tu) * tissue.steps_per_sample
         self.energy = float((self.data.astype(np.float64) ** 2).sum())
         self.n_delays = tissue.n_times - max(tissue.n_times // 4, 2) if search_onset else 1
         self.length = fft.next_fast_len(2 * tissue.n_times, real=True)
@@ -197,6 +201,8 @@ class _Scores:
             gains = np.full(len(power), self.gain)
         misfit = self.energy - 2 * gains * product + gains**2 * power
         best = int(misfit.argmin())
+        if best * self.sample_tu < SHORT_TU:
+            best = 0
         return best, float(misfit[best]), float(gains[best])
 
 
