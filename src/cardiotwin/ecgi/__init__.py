@@ -5,6 +5,8 @@ from . import zoo as zoo
 from ._activation import ActivationEstimate as ActivationEstimate
 from ._activation import estimate_activation as estimate_activation
 from ._activation import is_signed as is_signed
+from ._activation_time_imaging import ActivationTimeImaging as ActivationTimeImaging
+from ._activation_time_imaging import ActivationTimeSolution as ActivationTimeSolution
 from ._assimilation_unknowns import UnknownDiffusion as UnknownDiffusion
 from ._assimilation_unknowns import UnknownParameter as UnknownParameter
 from ._assimilation_unknowns import UnknownRecovery as UnknownRecovery
@@ -108,6 +110,7 @@ from ._time_stencils import time_derivative as time_derivative
 from ._time_stencils import time_derivative_matrix as time_derivative_matrix
 from ._total_variation import TotalVariation as TotalVariation
 from ._transfer import transfer_matrix as transfer_matrix
+from ._traveling_frame import TravelingFrame as TravelingFrame
 from ._traveling_wave import TravelingWave as TravelingWave
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
 from ._twelve_lead import twelve_lead_ecg as twelve_lead_ecg

@@ -1,7 +1,7 @@
 """Derivatives of a network's (u, v): automatic, numerical, or numerical in space only."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -78,14 +78,25 @@ class PreparedDerivatives(eqx.Module):
 
     def __call__(self, network: Field, batch: Batch) -> Fields:
         """Return the fields of a network at a batch."""
+        scheme = self._told(network)
         if isinstance(batch, WindowBatch):
-            return self._windows(network, batch)
-        return self._points(network, batch)
+            return scheme._windows(network, batch)
+        return scheme._points(network, batch)
 
     def maps(
         self, network: Field, instants: Int[Array, " n_maps"]
     ) -> Float[Array, "2 n_nodes n_maps"]:
         """Return (u, v) at all nodes and some instants."""
+        return self._told(network)._maps(network, instants)
+
+    def _told(self, network: Field) -> "PreparedDerivatives":
+        # A network may carry inputs of its own that are trained with it (`TravelingNetwork`).
+        told = getattr(network, "told", None)
+        return self if told is None else replace(self, inputs=told(self.inputs))
+
+    def _maps(
+        self, network: Field, instants: Int[Array, " n_maps"]
+    ) -> Float[Array, "2 n_nodes n_maps"]:
         nodes = jnp.repeat(jnp.arange(self.n_nodes), len(instants))
         inputs = self.inputs.at(nodes, jnp.tile(instants, self.n_nodes))
         return _in_blocks(network, inputs).reshape(2, self.n_nodes, -1)
@@ -102,7 +113,7 @@ class PreparedDerivatives(eqx.Module):
             )
             maps = u.reshape(self.n_nodes, -1)
         else:
-            values = self.maps(network, instants)
+            values = self._maps(network, instants)
             maps, diffusion = values[0], None
             u, v = values.reshape(2, *shape)
             if length == n_evaluated:
@@ -144,7 +155,7 @@ class PreparedDerivatives(eqx.Module):
             there = _in_blocks(network, self.inputs.at(around.ravel(), when.ravel()))[0]
             there = there.reshape(around.shape)
             diffusion = (self.weights[:, nodes] * (there - u)).sum(axis=0)
-        maps = self.maps(network, batch.data_instants)[0]
+        maps = self._maps(network, batch.data_instants)[0]
         return Fields(u, v, u_rate, v_rate, diffusion, maps)
 
     def _spread(self, u: Float[Array, "n_nodes n_columns"]) -> Float[Array, "n_nodes n_columns"]:

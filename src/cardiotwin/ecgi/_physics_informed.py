@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from .._checks import check_array, check_count, check_number
 from .._errors import InputError
-from .._types import ArrayLike, PathLike, Potentials
+from .._types import ArrayLike, PathLike
 from ..learning import (
     SOAP,
     CosineDecay,
@@ -21,15 +22,16 @@ from ..learning import (
     Weighting,
     train,
 )
-from ..tissue import AlievPanfilov, IonicModel
+from ..tissue import MS_PER_TU, AlievPanfilov, IonicModel, plane_wave
 from ._collocation import Collocation, Windows
-from ._derivatives import DerivativeScheme, NumericalDerivatives
+from ._derivatives import AutomaticDerivatives, DerivativeScheme, NumericalDerivatives
 from ._network_inputs import NetworkInputs, ScaledCoordinates
 from ._networks import AdaptiveResNet, Network, NetworkSettings
 from ._physics_loss import PHYSICS, PhysicsObjective, full_grid_losses, physics_objective, predict
-from ._pretraining import PotentialObjective
+from ._pretraining import GuessObjective
 from ._problem import InverseProblem
 from ._reconstruction import InverseMethod, Solution
+from ._traveling_frame import TravelingFrame, TravelingNetwork, fit_arrival_times, wave_at
 
 
 def _default_optimizer() -> Optimizer:
@@ -55,8 +57,9 @@ class PhysicsInformedNetwork:
         diffusion: D in mm² per time unit, one number or (n_nodes,).
         inputs: what the network is told about a point.
         weighting: strategy that balances the parts of the loss in place of λ.
+        frame: `TravelingFrame` to tell the network the time since the wave arrived, too.
         initial_guess: method whose potentials, or (n_nodes, n_times) array that, the network is
-            fitted to before the training.
+            fitted to before the training (a frame brings its own).
         initial_steps: steps of that fit.
         budget_s: wall-clock seconds for the training, compiling included.
         stop: when to end early.
@@ -93,6 +96,7 @@ class PhysicsInformedNetwork:
     diffusion: ArrayLike = 10.0
     inputs: NetworkInputs = field(default_factory=ScaledCoordinates)
     weighting: Weighting | None = None
+    frame: TravelingFrame | None = None
     initial_guess: InverseMethod | ArrayLike | None = None
     initial_steps: int = 300
     budget_s: float | None = None
@@ -111,6 +115,20 @@ class PhysicsInformedNetwork:
         check_count(self.seed, "seed", at_least=0)
         if self.budget_s is not None:
             check_number(self.budget_s, "budget_s", above=0)
+        if self.frame is not None and self.initial_guess is not None:
+            raise InputError(
+                "initial_guess",
+                found="a guess beside a traveling frame",
+                expected="one of the two",
+                advice="Give the method as TravelingFrame(start=...).",
+            )
+        if self.frame is not None and isinstance(self.derivatives, AutomaticDerivatives):
+            raise InputError(
+                "derivatives",
+                found="automatic derivatives in space with a traveling frame",
+                expected="numerical ones, because arrival times are known at nodes only",
+                advice="Use NumericalDerivatives or MixedDerivatives.",
+            )
 
     def solve(self, problem: InverseProblem) -> Solution:
         """Return u of the trained network at all nodes and instants."""
@@ -140,9 +158,10 @@ class PhysicsInformedNetwork:
         )
 
     def initial_network(self, objective: PhysicsObjective, seed: int | None = None) -> Network:
-        """Return the network as drawn for a seed, before any training."""
+        """Return the network as drawn for a seed, before any training and without its frame."""
         key = jax.random.key(self.seed if seed is None else seed)
-        return self.network.initialize(key, objective.derivatives.inputs.n_inputs, self._dtype)
+        n_inputs = objective.derivatives.inputs.n_inputs + (self.frame is not None)
+        return self.network.initialize(key, n_inputs, self._dtype)
 
     @property
     def _dtype(self) -> str:
@@ -152,17 +171,23 @@ class PhysicsInformedNetwork:
         if not seeds:
             raise InputError("seeds", found="none", expected="at least one seed")
         objective = self.objective(problem)
-        networks = [self.initial_network(objective, seed) for seed in seeds]
+        networks: list[Network | TravelingNetwork] = [
+            self.initial_network(objective, seed) for seed in seeds
+        ]
+        guess = self._guess(problem)
+        if self.frame is not None:
+            arrival, guess = self._wave(self.frame, problem)
+            inputs = objective.derivatives.inputs
+            networks = [self.frame.wrap(one, arrival, inputs) for one in networks]
         several = len(seeds) > 1
         network = networks[0]
         if several:
             network = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
         runs: dict[str, Any] = {"seed": seeds, "n_runs": len(seeds)} if several else {}
         runs = {"seed": seeds[0], "quiet": self.quiet, **runs}
-        if self.initial_guess is not None:
-            guess = PotentialObjective(objective, jnp.asarray(self._guess(problem), self._dtype))
+        if guess is not None:
             network = train(
-                guess,
+                GuessObjective(objective, jnp.asarray(guess, self._dtype)),
                 network,
                 self.optimizer,
                 steps=self.initial_steps,
@@ -196,15 +221,34 @@ class PhysicsInformedNetwork:
             for before, after in zip(networks, trained, strict=True)
         ]
 
-    def _guess(self, problem: InverseProblem) -> Potentials:
+    def _guess(self, problem: InverseProblem) -> Float[np.ndarray, "1 n_nodes n_times"] | None:
         guess = self.initial_guess
+        if guess is None:
+            return None
         if isinstance(guess, InverseMethod):
-            return np.asarray(guess.solve(problem).heart_potentials)
-        return check_array(guess, "initial_guess", shape=(problem.n_nodes, problem.n_times))
+            return np.asarray(guess.solve(problem).heart_potentials)[None]
+        return check_array(guess, "initial_guess", shape=(problem.n_nodes, problem.n_times))[None]
+
+    def _wave(
+        self, frame: TravelingFrame, problem: InverseProblem
+    ) -> tuple[Float[np.ndarray, " n_nodes"], Float[np.ndarray, "2 n_nodes n_times"]]:
+        """Arrival times of the frame's classical solution, and plane waves that arrive then."""
+        potentials = frame.start.solve(problem).heart_potentials
+        times_tu = (problem.times_ms - problem.times_ms[0]) / MS_PER_TU
+        wave = plane_wave(
+            self.model,
+            diffusion=float(np.mean(np.asarray(self.diffusion))),
+            duration_tu=float(times_tu[-1]),
+        )
+        arrival = fit_arrival_times(potentials, times_tu, wave)
+        return arrival, wave_at(arrival, times_tu, wave)
 
 
 def _solution(
-    objective: PhysicsObjective, before: Network, after: Network, result: TrainingResult
+    objective: PhysicsObjective,
+    before: Network | TravelingNetwork,
+    after: Network | TravelingNetwork,
+    result: TrainingResult,
 ) -> Solution:
     first_data, first_physics = full_grid_losses(objective, before)
     data, physics = full_grid_losses(objective, after)

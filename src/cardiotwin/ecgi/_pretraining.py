@@ -1,4 +1,4 @@
-"""Fit a network to given potentials before it meets the physics."""
+"""Fit a network to given fields before it meets the physics."""
 
 import equinox as eqx
 import numpy as np
@@ -10,16 +10,16 @@ from ._networks import Network
 from ._physics_loss import PhysicsObjective
 
 
-class PotentialObjective(eqx.Module):
-    """Misfit between u of the network and given potentials, at the instants of a batch.
+class GuessObjective(eqx.Module):
+    """Misfit between the network and given fields, at the instants of a batch.
 
     Attributes:
         physics: whose inputs, nodes and batches are used.
-        potentials: (n_nodes, n_times) target.
+        fields: (1 or 2, n_nodes, n_times) target for u, or for u and v.
     """
 
     physics: PhysicsObjective
-    potentials: Float[Array, "n_nodes n_times"]
+    fields: Float[Array, "n_fields n_nodes n_times"]
 
     def draw(self, key: Array) -> Array:
         """Return random instants."""
@@ -28,5 +28,5 @@ class PotentialObjective(eqx.Module):
 
     def residuals(self, parameters: Network, batch: Array) -> dict[str, Float[Array, "..."]]:
         """Return the misfit, divided so that its sum of squares is a mean square."""
-        found = self.physics.derivatives.maps(parameters, batch)[0]
-        return {"guess": (found - self.potentials[:, batch]) / np.sqrt(found.size)}
+        found = self.physics.derivatives.maps(parameters, batch)[: len(self.fields)]
+        return {"guess": (found - self.fields[:, :, batch]) / np.sqrt(found[0].size)}

@@ -7,9 +7,12 @@ the same for all.
 
 from typing import Any
 
+from ..learning import SOAP, CosineDecay
+from ._collocation import Windows
 from ._derivatives import AutomaticDerivatives, MixedDerivatives
 from ._networks import AdaptiveResNet, FeedForward
 from ._physics_informed import PhysicsInformedNetwork
+from ._traveling_frame import TravelingFrame
 
 
 def ep_dl(*, width: int = 10, layers: int = 10, **settings: Any) -> PhysicsInformedNetwork:
@@ -116,6 +119,30 @@ def eand_arn(**settings: Any) -> PhysicsInformedNetwork:
     0.3
     """
     return nn6(**settings)
+
+
+def best(**settings: Any) -> PhysicsInformedNetwork:
+    """Return what we recommend: NN6 in the frame of the wave, with λ = 1 and a larger step.
+
+    Beside x, y, z and t the network is told the time since the wave arrived; see
+    `TravelingFrame`. Network and derivatives are those of EAND-ARN.
+
+    Args:
+        settings: of `PhysicsInformedNetwork`, by keyword.
+
+    >>> best().frame.scale_tu
+    5.0
+    """
+    return _preset(
+        settings,
+        network=AdaptiveResNet(15, 3),
+        frame=TravelingFrame(),
+        physics_weight=1.0,
+        collocation=Windows(6, 8),
+        optimizer=SOAP(CosineDecay(1e-2, warmup_steps=20)),
+        steps=600,
+        initial_steps=300,
+    )
 
 
 def _preset(settings: dict[str, Any], **chosen: Any) -> PhysicsInformedNetwork:

@@ -22,6 +22,8 @@ from ._models import MS_PER_TU as MS_PER_TU
 from ._models import AlievPanfilov as AlievPanfilov
 from ._models import IonicModel as IonicModel
 from ._models import MitchellSchaeffer as MitchellSchaeffer
+from ._plane_wave import PlaneWave as PlaneWave
+from ._plane_wave import plane_wave as plane_wave
 from ._rollout import Drive as Drive
 from ._rollout import make_diffusion as make_diffusion
 from ._rollout import make_step as make_step
