@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._collocation import collocation
+from ._comparison import FIG9, fig10, fig11
 from ._coverage import coverage
 from ._double_layer import double_layer
+from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
+from ._initialization import table2
+from ._ecgsim import ecgsim
 from ._laplacians import laplacians
+from ._mismatch import mismatch
 from ._paper_like import paper_like
 from ._sock128 import FOLDER as SOCK128
 from ._sock128 import sock128
@@ -24,12 +30,15 @@ class Study:
         summary: what it shows.
         folder: measured data set it needs, empty if none.
         resumable: whether ``run`` takes ``parts=``, what an interrupted run has finished.
+        tabled: whether ``run`` takes ``seeds=``, how many runs a cell, and ``runs=``, the folder
+            of the tables in which every run is kept.
     """
 
     run: Callable[..., StudyTable]
     summary: str
     folder: str = ""
     resumable: bool = False
+    tabled: bool = False
 
 
 STUDIES = {
@@ -42,6 +51,26 @@ STUDIES = {
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
+    "ecgsim": Study(
+        ecgsim,
+        "activation times of ECGSIM's normal male",
+        "ecgi_ecgsim_normal_male",
+        resumable=True,
+    ),
     "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128, resumable=True),
     "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
+    "fig6": Study(FIG6, "EP-DL by derivatives: automatic, mixed, numerical", tabled=True),
+    "collocation": Study(
+        collocation, "RE and residual against the number of collocation points", tabled=True
+    ),
+    "fig7": Study(FIG7, "EP-DL by neurons a layer", tabled=True),
+    "table1": Study(TABLE1, "NN1 to NN6, with and without residual blocks (Fig. 8)", tabled=True),
+    "table2": Study(table2, "bad initializations of NN1 to NN6", tabled=True),
+    "fig9": Study(FIG9, "the paper's methods and ours at three noise levels", tabled=True),
+    "fig10": Study(fig10, "maps of the best runs of fig9", tabled=True),
+    "fig11": Study(fig11, "one node's potential by the best runs of fig9", tabled=True),
+    "table3": Study(TABLE3, "EAND-ARN by the weight of the physics", tabled=True),
+    "mismatch": Study(
+        mismatch, "all methods where the inversion is told something wrong", tabled=True
+    ),
 }

@@ -1,0 +1,65 @@
+"""The methods of the tables, told by each case what its inversion believes."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+from .. import ecgi
+from ._cells import Build, Setting
+
+
+def tikhonov_oracle(setting: Setting) -> ecgi.InverseMethod:
+    """Second-order Tikhonov with the best λ, which needs the truth: the table must say oracle."""
+    return ecgi.Tikhonov(order=2, rule=ecgi.Oracle(setting.case.truth), uncertainty=False)
+
+
+def spatio_temporal(setting: Setting) -> ecgi.InverseMethod:
+    """STRE with both parameters chosen without the truth."""
+    del setting
+    return ecgi.SpatioTemporal(uncertainty=False)
+
+
+def traveling_wave(setting: Setting) -> ecgi.InverseMethod:
+    """The traveling-wave prior, which has no parameter to choose."""
+    del setting
+    return ecgi.TravelingWave(uncertainty=False)
+
+
+def physics(make: Callable[[], Any], **changes: Any) -> Build:
+    """Return the builder of a method with a tissue model: D, seed and steps as the case has them.
+
+    Args:
+        make: makes the method with its own settings.
+        changes: settings that differ from these.
+    """
+
+    def build(setting: Setting) -> ecgi.InverseMethod:
+        method = make()
+        told: dict[str, Any] = {"diffusion": setting.case.diffusion, "seed": setting.seed}
+        names = {item.name for item in fields(method)}
+        if setting.budget.steps is not None and "steps" in names:
+            told["steps"] = setting.budget.steps
+        if "quiet" in names:
+            told["quiet"] = True
+        return replace(method, **told, **changes)
+
+    return build
+
+
+def preset(name: str, **settings: Any) -> Build:
+    """Return the builder of one of `ecgi.presets`, by name, with these settings of its own."""
+
+    def make() -> Any:
+        return getattr(ecgi.presets, name)(**settings)
+
+    return physics(make)
+
+
+def four_d_var() -> Any:
+    """Return the strong constraint; simulated potentials have the amplitude 1."""
+    return ecgi.FourDVar(gain=1.0)
+
+
+def weak_four_d_var() -> Any:
+    """Return the weak constraint."""
+    return ecgi.WeakFourDVar()
