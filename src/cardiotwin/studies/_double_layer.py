@@ -30,7 +30,7 @@ def double_layer(data: PathLike | None, *, quick: bool = False, seed: int = 0) -
         steps = np.arange(110) >= arrays["depolarization_bsp_ms"][:, None]
         qrs = arrays["bsp_simulated_mV"][:, :110]
     rows = [["supplied matrix", 1.0, 0.0, _correlation(supplied @ steps, qrs)]]
-    for name, organs in _organs(heart, torso).items():
+    for name, organs in guessed_organs(heart, torso).items():
         ours = ecgi.double_layer_matrix(heart, torso, torso, inclusions=organs).matrix
         one, other = (matrix - matrix.mean(axis=0) for matrix in (ours, supplied))
         gain = np.sum(one * other) / np.sum(one**2)
@@ -44,7 +44,10 @@ def double_layer(data: PathLike | None, *, quick: bool = False, seed: int = 0) -
     )
 
 
-def _organs(heart: geometry.Surface, torso: geometry.Surface) -> dict[str, list[ecgi.Inclusion]]:
+def guessed_organs(
+    heart: geometry.Surface, torso: geometry.Surface
+) -> dict[str, list[ecgi.Inclusion]]:
+    """Return what may fill the torso of the normal male, by name of the model."""
     beside = [(heart, 8.0), (torso, 20.0)]
     hollow = [(heart, 2.0)]
     lungs = [

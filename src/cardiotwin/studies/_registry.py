@@ -8,8 +8,9 @@ from ._comparison import FIG9, fig10, fig11
 from ._coverage import coverage
 from ._double_layer import double_layer
 from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
-from ._initialization import table2
+from ._ecgsim import FOLDER as ECGSIM
 from ._ecgsim import ecgsim
+from ._initialization import table2
 from ._laplacians import laplacians
 from ._mismatch import mismatch
 from ._paper_like import paper_like
@@ -51,12 +52,7 @@ STUDIES = {
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
-    "ecgsim": Study(
-        ecgsim,
-        "activation times of ECGSIM's normal male",
-        "ecgi_ecgsim_normal_male",
-        resumable=True,
-    ),
+    "ecgsim": Study(ecgsim, "activation times of ECGSIM's normal male", ECGSIM, resumable=True),
     "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128, resumable=True),
     "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
     "fig6": Study(FIG6, "EP-DL by derivatives: automatic, mixed, numerical", tabled=True),
