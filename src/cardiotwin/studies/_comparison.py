@@ -24,11 +24,7 @@ PAPER = {
     "EP-DL": methods.preset("ep_dl"),
     "EAND-ARN": methods.preset("eand_arn"),
 }
-OURS = {
-    "best()": methods.preset("best"),
-    "4D-Var": methods.physics(methods.four_d_var),
-    "weak 4D-Var": methods.physics(methods.weak_four_d_var),
-}
+OURS = {"best()": methods.preset("best")} | methods.ASSIMILATION
 
 
 class _Fig9(Experiment):

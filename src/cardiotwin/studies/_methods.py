@@ -60,6 +60,7 @@ def four_d_var() -> Any:
     return ecgi.FourDVar(gain=1.0)
 
 
-def weak_four_d_var() -> Any:
-    """Return the weak constraint."""
-    return ecgi.WeakFourDVar()
+ASSIMILATION: dict[str, Build] = {"4D-Var": physics(four_d_var)}
+if hasattr(ecgi, "WeakFourDVar"):
+    # Its column stands in the tables as soon as the method is there.
+    ASSIMILATION["weak 4D-Var"] = physics(lambda: getattr(ecgi, "WeakFourDVar")())  # noqa: B009

@@ -18,8 +18,7 @@ CLASSICAL: dict[str, Build] = {
     "traveling wave": methods.traveling_wave,
 }
 PHYSICS: dict[str, Build] = {
-    "4D-Var": methods.physics(methods.four_d_var),
-    "weak 4D-Var": methods.physics(methods.weak_four_d_var),
+    **methods.ASSIMILATION,
     "network, best()": methods.preset("best"),
 }
 ORACLE = "Tikhonov 2, oracle λ"
