@@ -27,6 +27,7 @@ from ._derivatives import DerivativeScheme as DerivativeScheme
 from ._derivatives import MixedDerivatives as MixedDerivatives
 from ._derivatives import NumericalDerivatives as NumericalDerivatives
 from ._double_layer import double_layer_matrix as double_layer_matrix
+from ._ensemble import Ensemble as Ensemble
 from ._four_d_var import FourDVar as FourDVar
 from ._four_d_var import StartEnsemble as StartEnsemble
 from ._fundamental_solutions import FundamentalSolutions as FundamentalSolutions

@@ -14,9 +14,8 @@ from .._types import ArrayLike
 from ..geometry import Surface, nodal_gradient
 from ..tissue import MS_PER_TU, AlievPanfilov, IonicModel
 from ._collocation import Batch, Collocation, PointBatch, WindowBatch, Windows
-from ._derivatives import DerivativeScheme, Fields, NumericalDerivatives, PreparedDerivatives
+from ._derivatives import DerivativeScheme, Field, Fields, NumericalDerivatives, PreparedDerivatives
 from ._network_inputs import NetworkInputs, ScaledCoordinates
-from ._networks import Network
 from ._problem import InverseProblem
 from ._spatiotemporal import sampling_interval
 
@@ -59,7 +58,7 @@ class PhysicsObjective(eqx.Module):
         d = self.derivatives
         return self.collocation.draw(key, d.n_nodes, d.n_times, d.halo)
 
-    def residuals(self, parameters: Network, batch: Batch) -> dict[str, Float[Array, "..."]]:
+    def residuals(self, parameters: Field, batch: Batch) -> dict[str, Float[Array, "..."]]:
         """Return the parts, divided so that the sum of squares of each is its mean square."""
         fields = self.derivatives(parameters, batch)
         r_u, r_v = self._electrophysiology(fields, batch)
@@ -156,9 +155,7 @@ def physics_objective(
     )
 
 
-def predict(
-    objective: PhysicsObjective, network: Network
-) -> Float[np.ndarray, "2 n_nodes n_times"]:
+def predict(objective: PhysicsObjective, network: Field) -> Float[np.ndarray, "2 n_nodes n_times"]:
     """Return (u, v) at all nodes and instants, in float64."""
     n_times = objective.derivatives.n_times
     maps = eqx.filter_jit(PreparedDerivatives.maps)
@@ -166,7 +163,7 @@ def predict(
     return np.asarray(found, dtype=np.float64)
 
 
-def full_grid_losses(objective: PhysicsObjective, network: Network) -> tuple[float, float]:
+def full_grid_losses(objective: PhysicsObjective, network: Field) -> tuple[float, float]:
     """Return (L_D, L_EP), without weights, over all nodes and instants.
 
     An initialization is called bad where L_EP / L_D lies outside [0.1, 10] (our threshold; the
@@ -187,7 +184,7 @@ def full_grid_losses(objective: PhysicsObjective, network: Network) -> tuple[flo
 
 def off_collocation_residual(
     objective: PhysicsObjective,
-    network: Network,
+    network: Field,
     chosen: Bool[np.ndarray, "n_nodes n_times"],
     *,
     derivatives: PreparedDerivatives | None = None,
@@ -242,14 +239,14 @@ def rim_slope(surface: Surface) -> Float[np.ndarray, "n_rim n_nodes"]:
 
 @eqx.filter_jit
 def _grid_chunk(
-    objective: PhysicsObjective, network: Network, batch: WindowBatch
+    objective: PhysicsObjective, network: Field, batch: WindowBatch
 ) -> dict[str, Float[Array, "..."]]:
     parts = objective.residuals(network, batch)
     return {name: jnp.square(part) * part.size for name, part in parts.items()}
 
 
 def _grid_squares(
-    objective: PhysicsObjective, network: Network
+    objective: PhysicsObjective, network: Field
 ) -> dict[str, Float[np.ndarray, "n_rows n_times"]]:
     """Squares of all residuals at all nodes and instants, chunk by chunk."""
     d = objective.derivatives

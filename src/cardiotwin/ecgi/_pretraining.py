@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Float
 
 from ._collocation import RandomPoints
-from ._networks import Network
+from ._derivatives import Field
 from ._physics_loss import PhysicsObjective
 
 
@@ -26,7 +26,7 @@ class GuessObjective(eqx.Module):
         d = self.physics.derivatives
         return RandomPoints(1, 48).draw(key, d.n_nodes, d.n_times, 0).data_instants
 
-    def residuals(self, parameters: Network, batch: Array) -> dict[str, Float[Array, "..."]]:
+    def residuals(self, parameters: Field, batch: Array) -> dict[str, Float[Array, "..."]]:
         """Return the misfit, divided so that its sum of squares is a mean square."""
         found = self.physics.derivatives.maps(parameters, batch)[: len(self.fields)]
         return {"guess": (found - self.fields[:, :, batch]) / np.sqrt(found[0].size)}

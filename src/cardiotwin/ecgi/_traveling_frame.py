@@ -10,7 +10,6 @@ from jax import Array
 from jaxtyping import Float
 
 from .._checks import check_number
-from .._errors import InputError
 from .._types import Potentials
 from ..tissue import PlaneWave
 from ._network_inputs import PreparedInputs
@@ -79,8 +78,6 @@ class TravelingFrame:
 
     def __post_init__(self):
         check_number(self.scale_tu, "scale_tu", above=0)
-        if not isinstance(self.start, InverseMethod):
-            raise InputError("start", found=type(self.start).__name__, expected="an inverse method")
 
     def wrap(
         self, network: Network, arrival_tu: Float[np.ndarray, " n_nodes"], inputs: PreparedInputs

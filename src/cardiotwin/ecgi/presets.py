@@ -133,15 +133,16 @@ def best(**settings: Any) -> PhysicsInformedNetwork:
     >>> best().frame.scale_tu
     5.0
     """
+    lengths = {"steps": 600, "initial_steps": 300} | settings
+    # Also a training of a few steps, to try something out, has a rise that fits into it.
+    warmup = min(20, min(lengths["steps"], lengths["initial_steps"]) // 10)
     return _preset(
-        settings,
+        lengths,
         network=AdaptiveResNet(15, 3),
         frame=TravelingFrame(),
         physics_weight=1.0,
         collocation=Windows(6, 8),
-        optimizer=SOAP(CosineDecay(1e-2, warmup_steps=20)),
-        steps=600,
-        initial_steps=300,
+        optimizer=SOAP(CosineDecay(1e-2, warmup_steps=warmup)),
     )
 
 
