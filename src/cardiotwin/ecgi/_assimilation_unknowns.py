@@ -152,10 +152,15 @@ class UnknownParameter:
 
 @dataclass(frozen=True)
 class UnknownRecovery:
-    """Let the second variable start at rest + field, for records that begin within a beat.
+    """Let the second variable start anywhere between rest and rest + reach.
+
+    v(0) = rest + reach · sigmoid(−6 + field), for records that begin within a beat. The sigmoid
+    is needed: below rest the second variable of Aliev and Panfilov runs away.
 
     Args:
-        sd: prior standard deviation about the resting value, in the unit of the variable.
+        reach: farthest value minus rest: about 2.4 for `AlievPanfilov`, −1 for
+            `MitchellSchaeffer`, whose gate falls from 1 to 0.
+        logit_sd: prior standard deviation of the field.
         n_modes: number of smooth modes.
         length_mm: correlation length.
 
@@ -163,19 +168,21 @@ class UnknownRecovery:
     'recovery'
     """
 
-    sd: float = 0.5
+    reach: float = 2.4
+    logit_sd: float = 4.0
     n_modes: int = 60
     length_mm: float = 20.0
 
     name = "recovery"
 
     def __post_init__(self):
-        check_number(self.sd, "sd", above=0)
+        check_number(self.reach, "reach")
+        check_number(self.logit_sd, "logit_sd", above=0)
         _check_field(self)
 
     def basis(self, modes: SurfaceModes) -> Float[np.ndarray, "n_nodes n_coefficients"]:
-        """Return the basis of the second variable's departure from rest."""
-        return modes.basis(self.sd, self.length_mm, self.n_modes)
+        """Return the basis of the logit."""
+        return modes.basis(self.logit_sd, self.length_mm, self.n_modes)
 
     def check(self, model: IonicModel) -> None:
         """Every model has a second variable."""

@@ -25,21 +25,27 @@ from ..tissue import (
     diffusion_rate,
     edge_diffusion,
 )
-from ._assimilation_unknowns import SurfaceModes, TissueUnknown, fit_coefficients
-from ._gauss_newton import Fit, curvature_at, minimize
+from ._assimilation_unknowns import (
+    SurfaceModes,
+    TissueUnknown,
+    UnknownRecovery,
+    fit_coefficients,
+)
+from ._descent import Fit, minimize
+from ._gauss_newton import curvature_at
 from ._pacing_search import BeatStart, PacingSearch
 from ._problem import InverseProblem
 from ._reconstruction import Solution, Uncertainty
 from ._spatiotemporal import sampling_interval
 from ._tissue_leads import TissueLeads, chunk_size, simulated_potentials
 
-RESTING_LOGIT = -4.0
-"""Prior mean of the logit of u0: 0.018, far below the threshold of excitation."""
+RESTING_LOGIT = -6.0
+"""Prior mean of the logit of u0: 0.0025, far below the threshold of excitation."""
 
 FEWEST_TIMES = 8
 
-SCREENING = 4
-"""Gauss–Newton steps from every start before the best one is chosen."""
+SCREENING = 25
+"""Evaluations from every start before the best one is chosen."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class StartEnsemble:
 class FourDVar:
     """Find the initial state whose simulated beat explains the leads.
 
-    min over ξ of  w ‖y − g R u(t; ξ)‖² / 2 + ‖ξ‖² / 2,   u(0) = sigmoid(−4 + B ξ),
+    min over ξ of  w ‖y − g R u(t; ξ)‖² / 2 + ‖ξ‖² / 2,   u(0) = sigmoid(−6 + B ξ),
     du/dt = ∇·(D∇u) + f(u, v),  dv/dt = g(u, v),  v(0) at rest
 
     The tissue model is a strong constraint: nothing but the start (and what ``unknown`` names) can
@@ -72,8 +78,9 @@ class FourDVar:
     correlated. The descent begins from several waves found by `PacingSearch`, because the cost has
     a minimum at "nothing happens" into which it would fall from afar. The amplitude g is estimated
     with the rest, so that the data may be in mV; a constant at every instant is removed by the
-    problem's reference. Gradients run backward through the simulation, the Gauss–Newton curvature
-    forward (see `minimize`). Potentials are returned in the unit of the data, g u.
+    problem's reference. Gradients run backward through the simulation,
+    the Gauss–Newton curvature for the error bars forward. Potentials are returned in the unit of
+    the data, g u.
 
     Args:
         model: ionic model.
@@ -86,7 +93,7 @@ class FourDVar:
         ms_per_tu: milliseconds in one time unit of the model.
         n_modes: coefficients of the initial field.
         logit_sd: prior standard deviation of the logit of u0.
-        max_iterations: Gauss–Newton steps from each start.
+        max_evaluations: of cost and gradient, on the way from the best start.
         tolerance: relative change of the cost that ends the descent.
         uncertainty: `StartEnsemble()`, or None.
         seed: of the ensemble.
@@ -115,8 +122,8 @@ class FourDVar:
     noise_sd: float | None = None
     ms_per_tu: float = MS_PER_TU
     n_modes: int = 300
-    logit_sd: float = 4.0
-    max_iterations: int = 12
+    logit_sd: float = 6.0
+    max_evaluations: int = 150
     tolerance: float = 1e-4
     uncertainty: StartEnsemble | None = None
     seed: int = 0
@@ -128,7 +135,7 @@ class FourDVar:
         for name in ("ms_per_tu", "logit_sd", "tolerance"):
             check_number(getattr(self, name), name, above=0)
         check_count(self.n_modes, "n_modes", at_least=2)
-        check_count(self.max_iterations, "max_iterations")
+        check_count(self.max_evaluations, "max_evaluations", at_least=SCREENING)
         for unknown in self.unknown:
             if not isinstance(unknown, TissueUnknown):
                 raise InputError(
@@ -157,11 +164,13 @@ class FourDVar:
         )
         tissue, fit = descents[best]
         if not fit.converged:
-            fit = self._descend(tissue, fit.xi, self.max_iterations)
+            fit = self._descend(tissue, fit.xi, self.max_evaluations)
         potentials = _simulate(tissue, fit.xi)
         status = "solved"
         if not fit.converged:
-            status = f"the cost still fell after {fit.iterations} steps: raise max_iterations"
+            status = (
+                f"the cost still fell after {fit.evaluations} evaluations: raise max_evaluations"
+            )
         if not potentials.any():
             status = "the excitation dies out: the leads do not fit this tissue model"
         return Solution(
@@ -199,6 +208,7 @@ class FourDVar:
         length = 0.75 * max(front, heart.mean_edge_mm)
         bases = [modes.basis(self.logit_sd, length, self.n_modes)]
         bases += [unknown.basis(modes) for unknown in self.unknown]
+        reach = sum(one.reach for one in self.unknown if isinstance(one, UnknownRecovery))
         names = ("initial", *(unknown.name for unknown in self.unknown))
         # Room for a larger D where it is unknown.
         fastest = rate * (4.0 if "diffusion" in names else 1.0)
@@ -225,6 +235,7 @@ class FourDVar:
                 onset=jnp.int32(0),
                 gain=jnp.float32(1.0 if self.gain is None else self.gain),
                 step_tu=jnp.float32(sample_tu / steps),
+                reach=jnp.float32(reach),
                 names=names,
                 stepper=stepper.recipe(),
                 steps_per_sample=steps,
@@ -249,13 +260,13 @@ class FourDVar:
         return tissue, xi
 
     def _descend(
-        self, tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"], steps: int
+        self, tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"], evaluations: int
     ) -> Fit:
         return minimize(
             tissue,
             xi,
             noise_floor=0.0 if self.noise_sd is None else self.noise_sd**2,
-            max_iterations=steps,
+            max_evaluations=evaluations,
             tolerance=self.tolerance,
         )
 
@@ -310,7 +321,7 @@ class FourDVar:
             * self.ms_per_tu,
             "sites": float(len(start.sites)),
             "starts": float(n_starts),
-            "iterations": float(fit.iterations),
+            "evaluations": float(fit.evaluations),
             "noise_sd": float(np.sqrt(fit.misfit / tissue.data.size)),
         }
         for name, values in fields.items():

@@ -18,7 +18,18 @@ GAIN_SD = 1.0
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["model", "table", "bases", "offset", "leads", "data", "onset", "gain", "step_tu"],
+    data_fields=[
+        "model",
+        "table",
+        "bases",
+        "offset",
+        "leads",
+        "data",
+        "onset",
+        "gain",
+        "step_tu",
+        "reach",
+    ],
     meta_fields=["names", "stepper", "steps_per_sample", "free_gain"],
 )
 @dataclass(frozen=True, eq=False)
@@ -39,6 +50,7 @@ class TissueLeads:
         onset: sample at which the simulation begins.
         gain: g of the start (or given).
         step_tu: time step.
+        reach: farthest value of the second variable minus rest, where its start is unknown.
         names: of the unknown fields; the first is "initial".
         stepper: time stepper without its step.
         steps_per_sample: time steps between two samples.
@@ -54,6 +66,7 @@ class TissueLeads:
     onset: Int[Array, ""]
     gain: Float[Array, ""]
     step_tu: Float[Array, ""]
+    reach: Float[Array, ""]
     names: tuple[str, ...]
     stepper: Stepper
     steps_per_sample: int
@@ -112,7 +125,9 @@ class TissueLeads:
         if "diffusion" in fields:
             table = table.edge_averaged(jnp.exp(fields["diffusion"]))
         u0 = self.initial_potential(xi) if u0 is None else u0
-        v0 = jnp.full_like(u0, model.rest[1]) + fields.get("recovery", 0.0)
+        v0 = jnp.full_like(u0, model.rest[1])
+        if "recovery" in fields:
+            v0 = v0 + self.reach * jax.nn.sigmoid(self.offset + fields["recovery"])
         return rollout(
             model,
             table,
@@ -143,12 +158,6 @@ class TissueLeads:
 def misfit_and_gradient(tissue: TissueLeads, xi: Any) -> tuple[Any, Any]:
     """Return ‖y − h‖² and its gradient by reverse mode through the simulation."""
     return jax.value_and_grad(tissue.misfit)(xi)
-
-
-@jax.jit
-def misfits(tissue: TissueLeads, several: Any) -> Any:
-    """Return ‖y − h‖² of several coefficients at once."""
-    return jax.vmap(tissue.misfit)(several)
 
 
 @jax.jit
