@@ -100,7 +100,7 @@ class NetworkFit:
         u, v = evaluate(parameters, points)
         scale = 1 / jnp.sqrt(1.0 * points.shape[1])
         return {
-            "data": scale * (u - jnp.sin(3 * points.sum(0))),
+            "data": scale * (u - jnp.sin(points.sum(0))),
             "physics": scale * (v - u**2),
         }
 

@@ -11,19 +11,23 @@ from objectives import MatrixFit, NetworkFit, TwoParts, network
 
 from cardiotwin import InputError
 from cardiotwin.learning import (
+    LBFGS,
     SOAP,
     Adam,
+    ConjugateGradient,
     CosineDecay,
     EarlyStop,
     ExponentialDecay,
     FixedWeights,
     GradientNormBalance,
     KeepBest,
+    LevenbergMarquardt,
     Problem,
     train,
 )
+from cardiotwin.learning._borders import partition_objective
 
-FIT, METHOD = NetworkFit(), SOAP(1e-2, refresh_every=3)
+FIT, METHOD = NetworkFit(), Adam(1e-2)
 START = {"slope": jnp.array([0.0]), "offset": jnp.array([0.0])}
 
 
@@ -65,9 +69,10 @@ def test_the_length_of_the_blocks_does_not_matter():
     np.testing.assert_allclose(one.history["total"], other.history["total"], rtol=1e-3)
 
 
-@pytest.mark.parametrize("weights", [None, GradientNormBalance(refresh_every=4)])
-def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path, weights):
-    extras = {"weights": weights, "keep_best": KeepBest(memory=0.5)}
+@pytest.mark.parametrize("method", [SOAP(1e-2, refresh_every=3), LBFGS()])
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path, method):
+    balance = GradientNormBalance(refresh_every=4) if isinstance(method, SOAP) else None
+    extras = {"weights": balance, "keep_best": KeepBest(memory=0.5), "method": method}
 
     def cut(step, losses, parameters):
         return "enough" if step in (10, 30) else None
@@ -140,16 +145,20 @@ def test_an_interrupt_ends_after_the_block_and_loses_nothing(tmp_path):
     assert same(run(45, checkpoint=tmp_path).parameters, run(45).parameters)
 
 
-def test_runs_side_by_side_equal_single_runs():
+@pytest.mark.parametrize(
+    "method", [SOAP(1e-2, refresh_every=3), LevenbergMarquardt(ConjugateGradient(5))]
+)
+def test_runs_side_by_side_equal_single_runs(method):
     keys = jax.random.split(jax.random.key(1), 3)
-    many = run(20, parameters=jax.vmap(network)(keys), n_runs=3, seed=5)
+    options = {"method": method, "n_runs": 3}
+    many = run(20, parameters=jax.vmap(network)(keys), seed=5, **options)
     assert many.history["total"].shape == (20, 3)
     for i, key in enumerate(keys):
-        single = run(20, parameters=network(key), seed=5 + i)
+        single = run(20, parameters=network(key), seed=5 + i, method=method)
         np.testing.assert_allclose(
             many.history["total"][:, i], single.history["total"], rtol=2e-3, atol=1e-5
         )
-    chosen = run(20, parameters=jax.vmap(network)(keys), n_runs=3, seed=[5, 6, 7])
+    chosen = run(20, parameters=jax.vmap(network)(keys), seed=[5, 6, 7], **options)
     assert same(many.parameters, chosen.parameters)
 
 
@@ -225,10 +234,12 @@ def test_an_equinox_module_is_trained_and_comes_back_as_one():
 
 
 def test_the_budget_of_time_is_kept():
-    found = run(10**7, budget_s=1.0, report_every=50)
+    run(50, report_every=50)  # compiles, which would count
+    found = run(10**7, budget_s=2.0, report_every=50)
     assert "budget" in found.stopped
     assert 0 < found.step < 10**7
-    assert found.seconds < 2.0
+    assert found.seconds < 2.5
+    assert len(found.history["total"]) == found.step
 
 
 def test_early_stop():
@@ -270,18 +281,18 @@ def test_a_loss_that_is_not_finite_ends_with_the_last_good_parameters():
             return {"data": jnp.log(x)}
 
     start = jnp.array([2.0])
-    found = run(100, objective=Cliff(), parameters=start, method=Adam(1.5, b1=0.0))
+    found = run(100, objective=Cliff(), parameters=start, method=Adam(2.5))
     assert "not finite" in found.stopped
     assert "smaller learning rate" in found.stopped
-    assert found.step == len(found.history["data"]) < 100
-    assert found.parameters[0] == pytest.approx(0.5, abs=1e-4)
+    assert found.step == len(found.history["data"]) == 2
+    assert found.parameters[0] == 2.0
     assert np.isfinite(found.history["data"][:-1]).all()
     many = jnp.array([[2.0], [1.0]])
-    both = run(30, objective=Cliff(), parameters=many, method=Adam(1.5, b1=0.0), n_runs=2)
+    both = run(30, objective=Cliff(), parameters=many, method=Adam(2.5), n_runs=2)
     assert both.step == 30
     assert "1 of 2 runs ended early" in both.stopped
     assert np.isnan(both.history["total"][5:, 0]).all()
-    assert np.isfinite(both.parameters).all()
+    np.testing.assert_array_equal(both.parameters, many)
 
 
 def test_progress_lines_name_the_parts(capsys):
@@ -313,13 +324,16 @@ def test_schedules_have_the_rates_they_promise():
         ({"n_runs": 3}, "leading axis of 3 runs"),
         ({"seed": [1, 2]}, "n_runs"),
         ({"seed": -1}, "seed"),
-        ({"objective": object()}, "draw"),
         ({"parameters": {"w": 1.0}}, "jnp.array"),
         ({"steps": 0}, "steps"),
         ({"budget_s": 0}, "budget_s"),
     ],
 )
 def test_bad_input_is_refused_with_advice(change, message):
-    steps = change.pop("steps", 10)
     with pytest.raises(InputError, match=message):
-        run(steps, **change)
+        run(**{"steps": 10, **change})
+
+
+def test_an_object_that_is_no_objective_is_refused():
+    with pytest.raises(InputError, match=r"draw\(\)"):
+        partition_objective(object())

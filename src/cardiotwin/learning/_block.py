@@ -77,7 +77,7 @@ def start_run(recipe: Recipe, parameters: Any, weights: dict[str, float]) -> Run
             smooth=None if loss is None else jnp.zeros_like(loss),
         )
 
-    run = jax.jit(jax.vmap(one) if recipe.many else one)(parameters)
+    run = (jax.vmap(one) if recipe.many else one)(parameters)
     # Own buffers for every leaf: the block gives its inputs' memory to its outputs.
     return jax.tree.map(jnp.copy, run)
 
