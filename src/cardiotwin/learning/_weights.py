@@ -80,7 +80,7 @@ class GradientNormBalance:
     reference keeps weight 1. A part whose gradient vanishes is limited to ``largest``.
 
     Wang, Teng and Perdikaris divide the largest entry of the reference's gradient by the mean
-    absolute entry of the other's (their Eq. 40); we take Euclidean norms of both, which makes
+    absolute entry of the other's; we take Euclidean norms of both, which makes
     the weighted gradients equally long and does not depend on one extreme weight.
 
     Args:
