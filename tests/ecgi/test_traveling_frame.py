@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,14 @@ from cardiotwin.ecgi._traveling_frame import fit_arrival_times, wave_at
 from cardiotwin.tissue import MS_PER_TU, AlievPanfilov, plane_wave
 
 TIMES = np.arange(0, 60, 0.5)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A method that sees nothing."""
+
+    def solve(self, problem):
+        return ecgi.Solution(np.zeros((problem.n_nodes, problem.n_times)))
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +110,19 @@ def test_what_does_not_go_with_a_frame_is_named(settings, name):
         presets.best(**settings)
 
 
+def test_the_start_whose_wave_explains_the_leads_is_taken(wave):
+    case = ecgi.zoo.paper_like(heart_nodes=60, torso_nodes=40, n_times=300)
+    problem = case.problem(0.01, seed=0)
+    times = (problem.times_ms - problem.times_ms[0]) / MS_PER_TU
+    good, bad = ecgi.TravelingWave(uncertainty=False), Nothing()
+    alone = ecgi.TravelingFrame(starts=(good,)).first_wave(problem, times, wave)
+    for starts in ((good, bad), (bad, good)):
+        arrival, fields = ecgi.TravelingFrame(starts=starts).first_wave(problem, times, wave)
+        assert np.array_equal(arrival, alone[0]) and np.array_equal(fields, alone[1])
+
+
 def test_bad_settings_are_named():
+    with pytest.raises(InputError, match="starts"):
+        ecgi.TravelingFrame(starts=())
     with pytest.raises(InputError, match="scale_tu"):
         ecgi.TravelingFrame(scale_tu=0.0)

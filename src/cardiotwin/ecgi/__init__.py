@@ -115,4 +115,5 @@ from ._traveling_frame import TravelingFrame as TravelingFrame
 from ._traveling_wave import TravelingWave as TravelingWave
 from ._truncated_svd import TruncatedSVD as TruncatedSVD
 from ._twelve_lead import twelve_lead_ecg as twelve_lead_ecg
+from ._twin_experiment import TwinExperiment as TwinExperiment
 from ._wave_prior import WaveSpectrum as WaveSpectrum

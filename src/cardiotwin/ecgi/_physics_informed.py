@@ -31,7 +31,7 @@ from ._physics_loss import PHYSICS, PhysicsObjective, full_grid_losses, physics_
 from ._pretraining import GuessObjective
 from ._problem import InverseProblem
 from ._reconstruction import InverseMethod, Solution
-from ._traveling_frame import TravelingFrame, TravelingNetwork, fit_arrival_times, wave_at
+from ._traveling_frame import TravelingFrame, TravelingNetwork
 
 
 def _default_optimizer() -> Optimizer:
@@ -120,7 +120,7 @@ class PhysicsInformedNetwork:
                 "initial_guess",
                 found="a guess beside a traveling frame",
                 expected="one of the two",
-                advice="Give the method as TravelingFrame(start=...).",
+                advice="Give the method as TravelingFrame(starts=(...,)).",
             )
         if self.frame is not None and isinstance(self.derivatives, AutomaticDerivatives):
             raise InputError(
@@ -232,16 +232,14 @@ class PhysicsInformedNetwork:
     def _wave(
         self, frame: TravelingFrame, problem: InverseProblem
     ) -> tuple[Float[np.ndarray, " n_nodes"], Float[np.ndarray, "2 n_nodes n_times"]]:
-        """Arrival times of the frame's classical solution, and plane waves that arrive then."""
-        potentials = frame.start.solve(problem).heart_potentials
+        """Arrival times from the frame's classical solutions, and plane waves that arrive then."""
         times_tu = (problem.times_ms - problem.times_ms[0]) / MS_PER_TU
         wave = plane_wave(
             self.model,
             diffusion=float(np.mean(np.asarray(self.diffusion))),
             duration_tu=float(times_tu[-1]),
         )
-        arrival = fit_arrival_times(potentials, times_tu, wave)
-        return arrival, wave_at(arrival, times_tu, wave)
+        return frame.first_wave(problem, times_tu, wave)
 
 
 def _solution(

@@ -1,5 +1,6 @@
 """A network that is told how long ago the wave arrived: the front stands still in its inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,14 @@ from jax import Array
 from jaxtyping import Float
 
 from .._checks import check_number
+from .._errors import InputError
 from .._types import Potentials
 from ..tissue import PlaneWave
 from ._network_inputs import PreparedInputs
 from ._networks import Network
+from ._problem import InverseProblem
 from ._reconstruction import InverseMethod
+from ._tikhonov import Tikhonov
 from ._traveling_wave import TravelingWave
 
 
@@ -60,8 +64,11 @@ class TravelingFrame:
     and the network starts as that wave; so there is no start from noise that could be a bad one.
     Several beats in one recording, or re-entry, have no single τ: leave the frame out there.
 
+    Several starts may be given: that is taken whose wave explains the leads best. (A prior of
+    traveling waves is the best start where the operator is right, and a bad one where it is not.)
+
     Args:
-        start: method whose potentials tell the first τ.
+        starts: methods whose potentials tell the first τ.
         scale_tu: s in time units; about twice the width of the front and its wake.
 
     Raises:
@@ -73,11 +80,34 @@ class TravelingFrame:
     5.0
     """
 
-    start: InverseMethod = field(default_factory=lambda: TravelingWave(uncertainty=False))
+    starts: Sequence[InverseMethod] = field(
+        default_factory=lambda: (TravelingWave(uncertainty=False), Tikhonov(uncertainty=False))
+    )
     scale_tu: float = 5.0
 
     def __post_init__(self):
         check_number(self.scale_tu, "scale_tu", above=0)
+        if not self.starts:
+            raise InputError("starts", found="none", expected="at least one inverse method")
+
+    def first_wave(
+        self, problem: InverseProblem, times_tu: Float[np.ndarray, " n_times"], wave: PlaneWave
+    ) -> tuple[Float[np.ndarray, " n_nodes"], Float[np.ndarray, "2 n_nodes n_times"]]:
+        """Return the arrival times of the best start, and (u, v) of plane waves that arrive then.
+
+        Args:
+            problem: what is to be solved.
+            times_tu: (n_times,) instants since the first, time units.
+            wave: shape of the wave.
+        """
+        found = []
+        for start in self.starts:
+            arrival = fit_arrival_times(start.solve(problem).heart_potentials, times_tu, wave)
+            fields = wave_at(arrival, times_tu, wave)
+            misfit = float(np.linalg.norm(problem.data - problem.matrix @ fields[0]))
+            found.append((misfit, arrival, fields))
+        _, arrival, fields = min(found, key=lambda one: one[0])
+        return arrival, fields
 
     def wrap(
         self, network: Network, arrival_tu: Float[np.ndarray, " n_nodes"], inputs: PreparedInputs
