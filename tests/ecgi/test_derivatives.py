@@ -112,7 +112,7 @@ def test_the_cotangent_laplacian_converges_on_spheres():
         found = np.asarray(fields_of(prepared, wave, batch).diffusion)
         values = exact(prepared.inputs, np.asarray(batch.nodes), np.asarray(batch.instants))
         errors.append(rms(found - values["diffusion"]) / rms(values["diffusion"]))
-    assert errors[1] < 2e-3
+    assert errors[1] < 5e-3
     assert np.log2(errors[0] / errors[1]) > 1.1
 
 

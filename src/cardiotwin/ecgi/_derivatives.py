@@ -24,7 +24,21 @@ Field = Callable[[Any], Any]
 """(n_inputs, n_points) -> (2, n_points): a network, or any function in its place."""
 
 BLOCK = 1024
-"""Points that go through the network together: a block's layers stay in the cache."""
+"""Points that go through the network together: a block's layers stay in the cache.
+
+NN6, float32, one Zen 4 core, nanoseconds of CPU time a point, forward and backward:
+
+    all points at once              1240
+    blocks that keep every layer    1500   (stacking what is kept costs more than it saves)
+    blocks that keep tanh only       930
+    blocks of 256 / 512 / 1024 / 2048, computed again in the backward pass   520 / 460 / 420 / 415
+    the same, points first          1200
+    the same, width 16 for 15        460
+    the same, rational tanh         1100   (XLA's own is vectorized: 6 of 20 ns a layer)
+    the same, no tanh at all         310
+
+Forward alone takes 98 (dot products 61); the sum of what the single operations cost is 375.
+"""
 
 
 class Fields(NamedTuple):
@@ -108,9 +122,8 @@ class PreparedDerivatives(eqx.Module):
         if self.automatic_time:
             nodes = jnp.repeat(jnp.arange(self.n_nodes), len(instants))
             jets = self._jets(network, nodes, jnp.tile(instants, self.n_nodes))
-            u, v, u_rate, v_rate, diffusion = (
-                None if part is None else part.reshape(shape) for part in jets
-            )
+            # The last entry is None where Δu comes from neighbors, and stays so.
+            u, v, u_rate, v_rate, diffusion = jax.tree.map(lambda part: part.reshape(shape), jets)
             maps = u.reshape(self.n_nodes, -1)
         else:
             values = self._maps(network, instants)
@@ -135,7 +148,8 @@ class PreparedDerivatives(eqx.Module):
 
     def _points(self, network: Field, batch: PointBatch) -> Fields:
         nodes, instants = batch.nodes, batch.instants
-        around = None
+        around: Any = None
+        diffusion: Any = None
         if self.neighbors is not None and self.weights is not None:
             around = self.neighbors[:, nodes]
         if self.automatic_time:
@@ -149,7 +163,6 @@ class PreparedDerivatives(eqx.Module):
             weights = jnp.asarray(STENCILS / self.step_tu, values.dtype)[row].T
             u_rate, v_rate = (values * weights).sum(axis=1)
             u, v = jnp.take_along_axis(values, row[None, None], axis=1)[:, 0]
-            diffusion = None
         if around is not None and self.weights is not None:
             when = jnp.broadcast_to(instants, around.shape)
             there = _in_blocks(network, self.inputs.at(around.ravel(), when.ravel()))[0]

@@ -1,6 +1,6 @@
 """First derivative in time from five neighboring instants, of fourth order (Eqs. 17 and 18)."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,7 @@ def time_derivative(values: AnyArray, step_tu: float) -> AnyArray:
     """
     step = check_number(step_tu, "step_tu", above=0)
     _require_five(values.shape[-1] if values.ndim else 0)
-    numpy = jnp if isinstance(values, jax.Array) else np
+    numpy: Any = jnp if isinstance(values, jax.Array) else np
     rows = numpy.asarray(STENCILS / step, dtype=values.dtype)
     w = STENCILS[REACH] / step
     # w[2] is zero. Differences first: a constant gives exactly zero.
