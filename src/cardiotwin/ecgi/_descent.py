@@ -9,8 +9,9 @@ from scipy import optimize
 
 from ._tissue_leads import TissueLeads, misfit_and_gradient, residual
 
-EVALUATIONS_A_ROUND = 25
-"""Evaluations with one precision of the data, before it is set anew."""
+FIRST_ROUND = 25
+"""Evaluations before the precision of the data is set anew; four times as many in later rounds,
+because L-BFGS forgets what it has learned of the curvature each time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,8 @@ def minimize(
                 return 1e30, np.zeros_like(point)
             return value, slope
 
-        allowed = min(EVALUATIONS_A_ROUND, max_evaluations - fit.evaluations)
+        round_length = FIRST_ROUND if fit.evaluations == 0 else 4 * FIRST_ROUND
+        allowed = min(round_length, max_evaluations - fit.evaluations)
         found = optimize.minimize(
             cost,
             fit.xi,

@@ -8,8 +8,11 @@ from jaxtyping import Float
 
 from ._tissue_leads import TissueLeads, chunk_size, directional
 
-SEEN = 0.02
-"""Directions of ξ that move u0 by less than this part of the most effective one count as unseen."""
+SEEN = 0.03
+"""Directions of ξ that move u0 by less than this part of the most effective one count as unseen.
+
+What remains moves the rim of the excited patch; what is left out makes the resting tissue a bit
+less resting, which dies away (or would set off waves that the data exclude)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,8 +154,8 @@ class _Scores:
         self.sample_tu = float(tissue.step_tu) * tissue.steps_per_sample
         self.energy = float((self.data.astype(np.float64) ** 2).sum())
         self.n_delays = tissue.n_times - max(tissue.n_times // 4, 2) if search_onset else 1
-        self.length = fft.next_fast_len(2 * tissue.n_times, real=True)
-        self.spectrum = fft.rfft(self.data, self.length, axis=0)
+        self.length = int(fft.next_fast_len(2 * tissue.n_times, real=True))
+        self.spectrum = np.fft.rfft(self.data, self.length, axis=0)
 
     def __call__(
         self,
@@ -192,9 +192,9 @@ class _Scores:
         if self.n_delays == 1:
             product = np.array([float((self.data.astype(np.float64) * leads).sum())])
         else:
-            conjugate = fft.rfft(leads, self.length, axis=0).conj()
+            conjugate = np.fft.rfft(leads, self.length, axis=0).conj()
             products = (self.spectrum * conjugate).sum(axis=1)
-            product = fft.irfft(products, self.length)[: self.n_delays]
+            product = np.fft.irfft(products, self.length)[: self.n_delays]
         if self.gain is None:
             gains = np.maximum(product, 0) / np.maximum(power, 1e-30)
         else:
