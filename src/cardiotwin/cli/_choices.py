@@ -1,5 +1,7 @@
 """Names on the command line → method, rule and reference objects."""
 
+from collections.abc import Callable
+
 from .._checks import check_choice, check_number
 from .._errors import InputError
 from ..ecgi import (
@@ -13,6 +15,7 @@ from ..ecgi import (
     Consensus,
     Discrepancy,
     Fixed,
+    FourDVar,
     FundamentalSolutions,
     InverseMethod,
     IsotropyPrewhitening,
@@ -29,6 +32,7 @@ from ..ecgi import (
     TravelingWave,
     TruncatedSVD,
     UCurve,
+    presets,
 )
 
 RULES = {
@@ -42,7 +46,25 @@ RULES = {
     "leave-one-out": LeaveOneLeadOut,
     "consensus": Consensus,
 }
-METHODS = {
+
+
+def _without_rule(
+    name: str, make: Callable[[], InverseMethod]
+) -> Callable[[dict[str, Rule]], InverseMethod]:
+    def method(rule: dict[str, Rule]) -> InverseMethod:
+        if rule:
+            raise InputError(
+                "rule",
+                found=f"{type(rule['rule']).__name__} for {name}",
+                expected="no rule: this method has no λ to choose",
+                advice="Leave out --rule.",
+            )
+        return make()
+
+    return method
+
+
+METHODS: dict[str, Callable[[dict[str, Rule]], InverseMethod]] = {
     "tikhonov0": lambda rule: Tikhonov(order=0, **rule),
     "tikhonov1": lambda rule: Tikhonov(order=1, **rule),
     "tikhonov2": lambda rule: Tikhonov(order=2, **rule),
@@ -50,10 +72,14 @@ METHODS = {
     "conjugate-gradient": lambda rule: ConjugateGradient(**rule),
     "gmres": lambda rule: GMRES(**rule),
     "spatio-temporal": lambda rule: SpatioTemporal(**rule),
-    "traveling-wave": lambda rule: _traveling_wave(**rule),
+    "traveling-wave": _without_rule("traveling-wave", TravelingWave),
     "isotropy": lambda rule: IsotropyPrewhitening(**rule),
     "total-variation": lambda rule: TotalVariation(**rule),
     "fundamental-solutions": lambda rule: FundamentalSolutions(**rule),
+    "ep-dl": _without_rule("ep-dl", presets.ep_dl),
+    "eand-arn": _without_rule("eand-arn", presets.eand_arn),
+    "network": _without_rule("network", presets.best),
+    "four-d-var": _without_rule("four-d-var", FourDVar),
 }
 REFERENCES = {"average": CommonAverage, "as-recorded": AsRecorded}
 
@@ -67,17 +93,6 @@ def choose_rule(text: str | None) -> Rule | None:
         value = check_number(number, f"rule {name}", above=0, advice=f"Write {name}:0.01.")
         return Fixed(value) if name == "fixed" else Discrepancy(value)
     return RULES[check_choice(text, "rule", [*RULES, "fixed:VALUE", "discrepancy:SIGMA"])]()
-
-
-def _traveling_wave(rule: Rule | None = None) -> InverseMethod:
-    if rule is not None:
-        raise InputError(
-            "rule",
-            found=f"{type(rule).__name__} for traveling-wave",
-            expected="no rule: its parameters are those of the largest likelihood",
-            advice="Leave out --rule.",
-        )
-    return TravelingWave()
 
 
 def choose_method(name: str, rule: str | None) -> InverseMethod:

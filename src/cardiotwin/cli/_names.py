@@ -12,6 +12,10 @@ METHODS = (
     "isotropy",
     "total-variation",
     "fundamental-solutions",
+    "ep-dl",
+    "eand-arn",
+    "network",
+    "four-d-var",
 )
 RULES = (
     "checked-gcv",
