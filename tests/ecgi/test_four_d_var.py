@@ -1,6 +1,6 @@
 """Strong-constraint assimilation: derivatives, known starts, wrong starts, unknown tissue."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from cardiotwin import InputError
 from cardiotwin.ecgi import (
     FourDVar,
     InverseProblem,
+    ObservationOperator,
     PacingSearch,
     StartEnsemble,
     UnknownDiffusion,
@@ -18,7 +19,7 @@ from cardiotwin.ecgi import (
     UnknownRecovery,
     evaluate,
     reconstruct,
-    zoo,
+    transfer_matrix,
 )
 from cardiotwin.ecgi._assimilation_unknowns import SurfaceModes, fit_coefficients
 from cardiotwin.ecgi._descent import independent_share, minimize
@@ -26,14 +27,46 @@ from cardiotwin.ecgi._gauss_newton import curvature_at
 from cardiotwin.ecgi._pacing_search import edge_graph, spread_nodes
 from cardiotwin.ecgi._tissue_leads import directional, misfit_and_gradient
 from cardiotwin.geometry import CotangentLaplacian, PaperLaplacian
+from cardiotwin.geometry import zoo as shapes
+from cardiotwin.tissue import Excitation, ExplicitHeun, Simulation, simulate_beat
 
 SEARCH = PacingSearch(n_sites=24, n_refined=24, max_sites=1)
-METHOD = FourDVar(search=SEARCH, n_modes=80)
+METHOD = FourDVar(search=SEARCH, n_modes=150)
+N_NODES, N_TIMES = 300, 120
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """A beat on a ball whose edges (6.6 mm) carry the front, off the middle of its torso."""
+
+    simulation: Simulation
+    operator: ObservationOperator
+
+    @property
+    def heart(self):
+        return self.simulation.surface
+
+    @property
+    def truth(self):
+        return self.simulation.potentials
+
+    def problem(self, noise_sd, seed, delay=0):
+        beat = np.zeros_like(self.truth)
+        beat[:, delay:] = self.truth[:, : N_TIMES - delay]
+        noise = np.random.default_rng(seed).normal(scale=noise_sd, size=(120, N_TIMES))
+        data = self.operator.apply(beat) + noise
+        return InverseProblem(self.operator, data, times_ms=self.simulation.times_ms)
 
 
 @pytest.fixture(scope="module")
 def case():
-    return zoo.paper_like(heart_nodes=200, torso_nodes=120, n_times=80)
+    heart = shapes.sphere(N_NODES, radius_mm=30.0)
+    torso = shapes.sphere(120, radius_mm=70.0, centre_mm=(0.0, 10.0, 5.0))
+    pacing = Excitation.near(heart, [10.0, -20.0, 20.0], n_nodes=9)
+    beat = simulate_beat(
+        heart, stimuli=[pacing], n_times=N_TIMES, stepper=ExplicitHeun(step_tu=0.025)
+    )
+    return Ball(beat, transfer_matrix(heart, torso))
 
 
 def score(found, case):
@@ -123,7 +156,7 @@ def test_the_search_finds_what_a_descent_from_afar_does_not(case):
         away = np.linalg.norm(heart.vertices_mm - heart.vertices_mm[site], axis=1)
         logit = np.where(away > 0.9 * away.max(), 6.0, -6.0)
         xi = np.zeros(tissue.n_coefficients)
-        xi[: len(xi) - 1] = fit_coefficients(np.asarray(tissue.bases[0], float), logit + 6)
+        xi[: len(xi) - 1] = fit_coefficients(np.asarray(tissue.bases[0], float), logit + 4)
         far = minimize(tissue, xi, noise_floor=0.0, max_evaluations=100, tolerance=1e-4)
     near = reconstruct(problem, METHOD)
     floor = near.diagnostics["noise_sd"] ** 2
@@ -143,11 +176,8 @@ def test_wrong_diffusion_is_corrected_when_unknown(case, factor):
 
 def test_a_beat_that_begins_late_is_found(case):
     wait = 25
-    truth = np.hstack([np.zeros((200, wait)), case.truth[:, :-wait]])
-    noise = 0.02 * np.random.default_rng(5).normal(size=(120, 80))
-    problem = InverseProblem(
-        case.operator, case.operator.apply(truth) + noise, times_ms=case.simulation.times_ms
-    )
+    truth = np.hstack([np.zeros((N_NODES, wait)), case.truth[:, :-wait]])
+    problem = case.problem(0.02, seed=5, delay=wait)
     found = reconstruct(problem, METHOD)
     assert found.diagnostics["onset_ms"] == pytest.approx(wait * 1.29, abs=6)
     assert evaluate(found.heart_potentials, truth).relative_error < 0.15
@@ -158,7 +188,9 @@ def test_the_unit_of_the_data_is_that_of_the_potentials(case):
     base = reconstruct(problem, METHOD)
     scaled = reconstruct(problem.with_data(100 * problem.body_potentials), METHOD)
     assert scaled.diagnostics["gain"] == pytest.approx(100 * base.diagnostics["gain"], rel=1e-2)
-    np.testing.assert_allclose(scaled.heart_potentials / 100, base.heart_potentials, atol=0.03)
+    # Not to the last digit: single precision takes L-BFGS along another path.
+    apart = evaluate(scaled.heart_potentials / 100, base.heart_potentials)
+    assert apart.relative_error < 0.02
 
 
 def test_ensemble_spreads_with_the_noise_and_repeats(case):
@@ -187,10 +219,10 @@ def test_white_residuals_are_independent_and_correlated_ones_are_not():
     "laplacian", [PaperLaplacian(), CotangentLaplacian()], ids=lambda x: x.name
 )
 def test_modes_are_orthonormal_and_span_their_fields(case, laplacian):
-    heart = case.human.heart
+    heart = case.heart
     modes = SurfaceModes.of(heart, laplacian, 30)
     weighted = modes.mass[:, None] * modes.modes
-    np.testing.assert_allclose(modes.modes.T @ weighted / 200, np.eye(30) / 200, atol=1e-12)
+    np.testing.assert_allclose(modes.modes.T @ weighted / N_NODES, np.eye(30) / N_NODES, atol=1e-12)
     np.testing.assert_allclose(
         laplacian.matrix(heart) @ modes.modes, -modes.squares * modes.modes, atol=1e-9
     )
@@ -202,22 +234,22 @@ def test_modes_are_orthonormal_and_span_their_fields(case, laplacian):
 
 
 def test_first_sites_are_spread_over_the_heart(case):
-    graph = edge_graph(case.human.heart)
+    graph = edge_graph(case.heart)
     nodes = spread_nodes(graph, 20)
     assert len(set(nodes.tolist())) == 20
-    points = case.human.heart.vertices_mm[nodes]
+    points = case.heart.vertices_mm[nodes]
     between = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(20)
-    fair_share = np.sqrt(case.human.heart.area_mm2 / 20)
+    fair_share = np.sqrt(case.heart.area_mm2 / 20)
     assert between.min() > 0.4 * fair_share
 
 
 def test_bad_input_is_refused(case):
     with pytest.raises(InputError, match="without a heart surface"):
         reconstruct(InverseProblem(np.eye(3), np.ones((3, 9))), METHOD)
-    data = case.body_potentials
+    data = case.operator.apply(case.truth)
     with pytest.raises(InputError, match="at least 8"):
         reconstruct(InverseProblem(case.operator, data[:, :5]), METHOD)
-    uneven = np.r_[0.0, np.arange(2.0, 81.0)]
+    uneven = np.r_[0.0, np.arange(2.0, N_TIMES + 1.0)]
     with pytest.raises(InputError, match="evenly spaced"):
         reconstruct(InverseProblem(case.operator, data, times_ms=uneven), METHOD)
     with pytest.raises(InputError, match="zero everywhere"):

@@ -123,7 +123,7 @@ class FourDVar:
     ms_per_tu: float = MS_PER_TU
     n_modes: int = 300
     logit_sd: float = 4.0
-    max_evaluations: int = 150
+    max_evaluations: int = 250
     tolerance: float = 1e-4
     uncertainty: StartEnsemble | None = None
     seed: int = 0

@@ -13,6 +13,7 @@ from ._ecgsim import ecgsim
 from ._initialization import table2
 from ._laplacians import laplacians
 from ._mismatch import mismatch
+from ._pacing_site import pacing_site
 from ._paper_like import paper_like
 from ._sock128 import FOLDER as SOCK128
 from ._sock128 import sock128
@@ -48,7 +49,10 @@ STUDIES = {
     "paper-like": Study(
         paper_like, "classical methods on the paper's kind of case", resumable=True
     ),
-    "coverage": Study(coverage, "how often the 90 % bands hold the truth"),
+    "pacing-site": Study(
+        pacing_site, "distance to the paced site by 4D-Var, 20 sites", resumable=True
+    ),
+    "coverage": Study(coverage, "how often the 90 % bands hold the truth", resumable=True),
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
