@@ -138,6 +138,9 @@ class PhysicsInformedNetwork:
     def solve_seeds(self, problem: InverseProblem, seeds: Sequence[int]) -> list[Solution]:
         """Return one solution a seed, all trained at once (the budget is for all together).
 
+        A seed gives here what it gives alone up to rounding. With `SOAP` the paths part all the
+        same: rounding picks its first bases where a factor has no full rank.
+
         Args:
             problem: what each of them solves.
             seeds: of initial weights and batches, one a run.
