@@ -169,6 +169,11 @@ def test_a_line_cut_short_costs_only_its_own_part(tmp_path):
 
 def test_bands_hold_most_of_a_simulated_beat_but_are_not_perfect():
     table = studies.STUDIES["coverage"].run(None, quick=True)
-    assert len(table.rows) == 3
     inside = table.column("inside (%)")
-    assert 60 < min(inside) and max(inside) < 99, inside
+    assert len(inside) == 4 and 60 < min(inside) and max(inside) < 99.5, inside
+    # The twin of the traveling wave comes last.
+    assert abs(inside[-1] - 90) < 8 and abs(inside[-1] - 90) < abs(inside[0] - 90), inside
+    assert all(
+        0 < crps < width
+        for crps, width in zip(table.column("CRPS"), table.column("mean width"), strict=True)
+    )
