@@ -10,6 +10,7 @@ from ._activation_time_imaging import ActivationTimeSolution as ActivationTimeSo
 from ._assimilation_unknowns import UnknownDiffusion as UnknownDiffusion
 from ._assimilation_unknowns import UnknownParameter as UnknownParameter
 from ._assimilation_unknowns import UnknownRecovery as UnknownRecovery
+from ._beat_library import RandomBeats as RandomBeats
 from ._case import MeasuredCase as MeasuredCase
 from ._case import read_case as read_case
 from ._case import read_operator as read_operator
@@ -30,6 +31,8 @@ from ._double_layer import double_layer_matrix as double_layer_matrix
 from ._ensemble import Ensemble as Ensemble
 from ._four_d_var import FourDVar as FourDVar
 from ._four_d_var import StartEnsemble as StartEnsemble
+from ._frame_network import FrameNetwork as FrameNetwork
+from ._frame_network import TrainedFrameNetwork as TrainedFrameNetwork
 from ._fundamental_solutions import FundamentalSolutions as FundamentalSolutions
 from ._initializations import Initialization as Initialization
 from ._initializations import LeCun as LeCun

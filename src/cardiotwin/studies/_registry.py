@@ -10,6 +10,7 @@ from ._double_layer import double_layer
 from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
 from ._ecgsim import FOLDER as ECGSIM
 from ._ecgsim import ecgsim
+from ._frames import frames
 from ._initialization import table2
 from ._laplacians import laplacians
 from ._mismatch import mismatch
@@ -59,6 +60,9 @@ STUDIES = {
     "ecgsim": Study(ecgsim, "activation times of ECGSIM's normal male", ECGSIM, resumable=True),
     "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128, resumable=True),
     "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
+    "frames": Study(
+        frames, "networks that take no coordinates: losses, time, mismatch", resumable=True
+    ),
     "fig6": Study(FIG6, "EP-DL by derivatives: automatic, mixed, numerical", tabled=True),
     "collocation": Study(
         collocation, "RE and residual against the number of collocation points", tabled=True
