@@ -1,6 +1,7 @@
 """Names on the command line → method, rule and reference objects."""
 
 from collections.abc import Callable
+from typing import Any
 
 from .._checks import check_choice, check_number
 from .._errors import InputError
@@ -50,8 +51,8 @@ RULES = {
 
 def _without_rule(
     name: str, make: Callable[[], InverseMethod]
-) -> Callable[[dict[str, Rule]], InverseMethod]:
-    def method(rule: dict[str, Rule]) -> InverseMethod:
+) -> Callable[[dict[str, Any]], InverseMethod]:
+    def method(rule: dict[str, Any]) -> InverseMethod:
         if rule:
             raise InputError(
                 "rule",
@@ -64,7 +65,7 @@ def _without_rule(
     return method
 
 
-METHODS: dict[str, Callable[[dict[str, Rule]], InverseMethod]] = {
+METHODS: dict[str, Callable[[dict[str, Any]], InverseMethod]] = {
     "tikhonov0": lambda rule: Tikhonov(order=0, **rule),
     "tikhonov1": lambda rule: Tikhonov(order=1, **rule),
     "tikhonov2": lambda rule: Tikhonov(order=2, **rule),

@@ -174,14 +174,13 @@ class PhysicsInformedNetwork:
         if not seeds:
             raise InputError("seeds", found="none", expected="at least one seed")
         objective = self.objective(problem)
-        networks: list[Network | TravelingNetwork] = [
-            self.initial_network(objective, seed) for seed in seeds
-        ]
+        drawn = [self.initial_network(objective, seed) for seed in seeds]
+        networks: list[Network] | list[TravelingNetwork] = drawn
         guess = self._guess(problem)
         if self.frame is not None:
             arrival, guess = self._wave(self.frame, problem)
             inputs = objective.derivatives.inputs
-            networks = [self.frame.wrap(one, arrival, inputs) for one in networks]
+            networks = [self.frame.wrap(one, arrival, inputs) for one in drawn]
         several = len(seeds) > 1
         network = networks[0]
         if several:

@@ -239,12 +239,12 @@ def calibrate(
     level = min(0.9 * (1 + 1 / independent), 1.0)
     scale = ErrorScale(0.0, 0.0, 0.0)
     for _ in range(8):
-        timing = [
+        rise, fall = (
             _quantile((squares[steep] - scale.size**2) / slopes[steep] ** 2, level)
             for steep in groups[:2]
-        ]
-        moved = ErrorScale(*timing, 0.0).at(slopes[groups[2]]) ** 2
-        scale = ErrorScale(*timing, _quantile(squares[groups[2]] - moved, level))
+        )
+        moved = ErrorScale(rise, fall, 0.0).at(slopes[groups[2]]) ** 2
+        scale = ErrorScale(rise, fall, _quantile(squares[groups[2]] - moved, level))
     return scale
 
 
