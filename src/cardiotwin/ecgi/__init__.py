@@ -32,7 +32,6 @@ from ._ensemble import Ensemble as Ensemble
 from ._four_d_var import FourDVar as FourDVar
 from ._four_d_var import StartEnsemble as StartEnsemble
 from ._frame_network import FrameNetwork as FrameNetwork
-from ._frame_network import TrainedFrameNetwork as TrainedFrameNetwork
 from ._fundamental_solutions import FundamentalSolutions as FundamentalSolutions
 from ._initializations import Initialization as Initialization
 from ._initializations import LeCun as LeCun
@@ -113,6 +112,7 @@ from ._tikhonov import Tikhonov as Tikhonov
 from ._time_stencils import time_derivative as time_derivative
 from ._time_stencils import time_derivative_matrix as time_derivative_matrix
 from ._total_variation import TotalVariation as TotalVariation
+from ._trained_frames import TrainedFrameNetwork as TrainedFrameNetwork
 from ._transfer import transfer_matrix as transfer_matrix
 from ._traveling_frame import TravelingFrame as TravelingFrame
 from ._traveling_wave import TravelingWave as TravelingWave
