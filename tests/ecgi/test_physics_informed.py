@@ -52,6 +52,7 @@ def test_training_explains_the_data_and_obeys_the_physics(problem):
     np.testing.assert_array_equal(again.heart_potentials, found.heart_potentials)
 
 
+@pytest.mark.slow
 def test_seeds_trained_together_equal_seeds_trained_alone(problem):
     # By Adam: SOAP's first bases are arbitrary where a factor has no full rank, and rounding picks
     # them (differences of 3e-4 after its second step, in 64 bits too).
@@ -105,6 +106,7 @@ def test_presets_are_points_of_one_composition(preset, network, scheme):
     assert count_weights(presets.eand_arn().network.initialize(jax.random.key(0), 4)) == 2030
 
 
+@pytest.mark.slow
 def test_all_presets_of_figure_six_take_a_step(problem):
     for preset in (presets.ep_dl, presets.ep_dl_delta_nd, presets.ep_dl_nd):
         method = preset(width=5, layers=3, steps=2, collocation=FixedPoints(200), quiet=True)

@@ -90,6 +90,7 @@ def test_the_same_seed_gives_the_same_potentials(case):
     assert np.array_equal(first, again) and not np.allclose(first, other)
 
 
+@pytest.mark.slow
 def test_many_seeds_at_once_equal_one_after_the_other(case):
     quick = presets.best(quiet=True, steps=5, initial_steps=5)
     problem = case.problem(0.01, seed=0)

@@ -5,6 +5,7 @@ import pytest
 
 from cardiotwin import InputError
 from cardiotwin.ecgi import transfer_matrix, twelve_lead_ecg, zoo
+from cardiotwin.geometry import zoo as geometry_zoo
 from cardiotwin.signals import Electrodes
 
 
@@ -41,6 +42,6 @@ def test_chest_leads_see_more_than_limb_leads(case, leads):
 
 
 def test_electrodes_of_another_torso_are_refused(case, leads):
-    other = transfer_matrix(case.human.heart, zoo.geometry_zoo.human(torso_nodes=100).torso)
+    other = transfer_matrix(case.human.heart, geometry_zoo.human(torso_nodes=100).torso)
     with pytest.raises(InputError, match=r"200 nodes.*torso of 100 nodes.*Project"):
         twelve_lead_ecg(other, case.truth, leads, rate_hz=775, unit="mV")

@@ -149,7 +149,7 @@ class FrameObjective(eqx.Module):
         return found
 
     def _physics(
-        self, coefficients: Float[Array, "n_coefficients n_points"], factors: Array
+        self, coefficients: Float[Array, "n_coefficients n_points"], factors: Array | np.ndarray
     ) -> tuple[Float[Array, "n_nodes n_looked"], Float[Array, "n_nodes n_looked"]]:
         coefficients = coefficients[:, : self.n_physics * self.length]
         windows = coefficients.reshape(len(coefficients), self.n_physics, self.length)

@@ -61,6 +61,13 @@ def four_d_var() -> Any:
 
 
 ASSIMILATION: dict[str, Build] = {"4D-Var": physics(four_d_var)}
+
+
+def four_d_var_free() -> Any:
+    """Return the strong constraint with diffusion and amplitude estimated too."""
+    return ecgi.FourDVar(unknown=(ecgi.UnknownDiffusion(),))
+
+
 if hasattr(ecgi, "WeakFourDVar"):
     # Its column stands in the tables as soon as the method is there.
     ASSIMILATION["weak 4D-Var"] = physics(lambda: getattr(ecgi, "WeakFourDVar")())  # noqa: B009

@@ -19,6 +19,7 @@ CLASSICAL: dict[str, Build] = {
 }
 PHYSICS: dict[str, Build] = {
     **methods.ASSIMILATION,
+    "4D-Var, D and gain unknown": methods.physics(methods.four_d_var_free),
     "network, best()": methods.preset("best"),
 }
 ORACLE = "Tikhonov 2, oracle λ"
