@@ -11,6 +11,8 @@ from ._assimilation_unknowns import UnknownDiffusion as UnknownDiffusion
 from ._assimilation_unknowns import UnknownParameter as UnknownParameter
 from ._assimilation_unknowns import UnknownRecovery as UnknownRecovery
 from ._beat_library import RandomBeats as RandomBeats
+from ._calibration import Calibration as Calibration
+from ._calibration import evaluate_uncertainty as evaluate_uncertainty
 from ._case import MeasuredCase as MeasuredCase
 from ._case import read_case as read_case
 from ._case import read_operator as read_operator
