@@ -154,7 +154,7 @@ class UnknownParameter:
 class UnknownRecovery:
     """Let the second variable start anywhere between rest and rest + reach.
 
-    v(0) = rest + reach · sigmoid(−4 + field), for records that begin within a beat. The sigmoid
+    v(0) = rest + reach · sigmoid(−8 + field), for records that begin within a beat. The sigmoid
     is needed: below rest the second variable of Aliev and Panfilov runs away.
 
     Args:
@@ -169,7 +169,7 @@ class UnknownRecovery:
     """
 
     reach: float = 2.4
-    logit_sd: float = 3.0
+    logit_sd: float = 6.0
     n_modes: int = 60
     length_mm: float = 20.0
 

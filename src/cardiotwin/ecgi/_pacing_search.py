@@ -97,7 +97,7 @@ class PacingSearch:
 
         def patches(nodes: Int[np.ndarray, " n"], radius_mm: float) -> Logits:
             distance = dijkstra(graph, directed=False, indices=nodes)
-            return np.clip((radius_mm - distance) / rim, -6.0, 6.0)
+            return np.clip((radius_mm - distance) / rim, -8.0, 6.0)
 
         nodes = spread_nodes(graph, self.n_sites)
         unknown_diffusion = "diffusion" in tissue.names
