@@ -106,11 +106,19 @@ class FourDVar:
     Source: own combination; 4D-Var: Le Dimet and Talagrand, Tellus A 1986;38:97; the simulation is
     that of Zhu, Bilchick and Xie, Sci Rep 2025;15:31747, Eq. 1.
 
-    >>> from cardiotwin.ecgi import evaluate, reconstruct, zoo
-    >>> case = zoo.paper_like(heart_nodes=100, torso_nodes=100, n_times=60)
-    >>> method = FourDVar(n_modes=40, search=PacingSearch(n_sites=16, n_refined=16))
-    >>> found = reconstruct(case.problem(0.01, seed=1), method)
-    >>> evaluate(found.heart_potentials, case.truth).relative_error < 0.2
+    >>> from cardiotwin.ecgi import ObservationOperator, Source, evaluate, reconstruct
+    >>> from cardiotwin.geometry import zoo
+    >>> from cardiotwin.tissue import Excitation, simulate_beat
+    >>> ball = zoo.sphere(162, radius_mm=22.0)
+    >>> pacing = Excitation.near(ball, [0, 0, 22], n_nodes=7)
+    >>> beat = simulate_beat(ball, stimuli=[pacing], n_times=60)
+    >>> operator = ObservationOperator(np.eye(162)[::4], Source.EPICARDIAL, ball)
+    >>> data = operator.apply(beat.potentials)
+    >>> data += 0.01 * np.random.default_rng(0).normal(size=data.shape)
+    >>> problem = InverseProblem(operator, data, times_ms=beat.times_ms)
+    >>> method = FourDVar(n_modes=80, search=PacingSearch(n_sites=12, n_refined=12, max_sites=1))
+    >>> found = reconstruct(problem, method)
+    >>> bool(evaluate(found.heart_potentials, beat.potentials).relative_error < 0.1)
     True
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import fft, sparse
+from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from .._checks import check_count, check_number
@@ -154,7 +154,7 @@ class _Scores:
         self.sample_tu = float(tissue.step_tu) * tissue.steps_per_sample
         self.energy = float((self.data.astype(np.float64) ** 2).sum())
         self.n_delays = tissue.n_times - max(tissue.n_times // 4, 2) if search_onset else 1
-        self.length = int(fft.next_fast_len(2 * tissue.n_times, real=True))
+        self.length = 1 << (2 * tissue.n_times - 1).bit_length()
         self.spectrum = np.fft.rfft(self.data, self.length, axis=0)
 
     def __call__(
