@@ -211,6 +211,7 @@ def test_diffusion_that_varies_conserves_charge(ball, scheme):
     assert np.abs(net).max() < 1e-9 * np.abs(flow).max() * ball.area_mm2
 
 
+@pytest.mark.slow
 def test_points_and_windows_give_the_same_numbers(ball):
     network = AdaptiveResNet().initialize(jax.random.key(0), 4, "float64")
     for scheme in [*SCHEMES, NumericalDerivatives()]:

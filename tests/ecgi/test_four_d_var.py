@@ -108,6 +108,7 @@ def test_adjoint_gradient_is_that_of_finite_differences(everything_unknown):
     np.testing.assert_allclose(ways @ np.asarray(gradient), (up - down) / (2 * step), rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_derivatives_are_adjoint(everything_unknown):
     tissue, xi = everything_unknown
     with jax.enable_x64(False):
@@ -121,6 +122,7 @@ def test_forward_and_reverse_derivatives_are_adjoint(everything_unknown):
     np.testing.assert_allclose(ways @ np.asarray(gradient, float), forward, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_curvature_is_that_of_the_linearized_map(everything_unknown):
     tissue, xi = everything_unknown
     with jax.enable_x64(False):
@@ -143,6 +145,7 @@ def test_a_known_start_is_explained_to_noise_level(case):
     assert score(found, case) < 0.06
 
 
+@pytest.mark.slow
 def test_less_noise_is_a_better_start(case):
     errors = [score(reconstruct(case.problem(sd, seed=2), METHOD), case) for sd in (0.2, 0.002)]
     assert errors[1] < 0.5 * errors[0]
@@ -165,6 +168,7 @@ def test_the_search_finds_what_a_descent_from_afar_does_not(case):
     assert score(near, case) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.5, 1.5])
 def test_wrong_diffusion_is_corrected_when_unknown(case, factor):
     problem = case.problem(0.02, seed=4)
@@ -194,6 +198,7 @@ def test_the_unit_of_the_data_is_that_of_the_potentials(case):
     assert apart.relative_error < 0.02
 
 
+@pytest.mark.slow
 def test_ensemble_spreads_with_the_noise_and_repeats(case):
     method = replace(METHOD, uncertainty=StartEnsemble(16))
     spreads = []

@@ -142,6 +142,7 @@ def _physics(objective, coefficients, batch):
     return float(sum((part**2).sum() for part in parts.values()))
 
 
+@pytest.mark.slow
 def test_data_and_physics_alone_teach_something(case, settings):
     alone = replace(settings, supervision_weight=0.0)
     long, short = (_train(replace(alone, steps=n), case) for n in (300, 2))
@@ -149,6 +150,7 @@ def test_data_and_physics_alone_teach_something(case, settings):
     assert "supervision" not in long.summary["losses"]
 
 
+@pytest.mark.slow
 def test_parts_match_their_definition(case, settings):
     objective = replace(settings, truncation=1e-6).objective(
         case.operator.heart,

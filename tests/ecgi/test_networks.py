@@ -60,6 +60,7 @@ def test_alpha_is_trained():
     assert all(abs(float(block.alpha_logit)) > 0 for block in slope.blocks)
 
 
+@pytest.mark.slow
 def test_many_runs_by_vmap_equal_single_runs():
     settings = AdaptiveResNet(6, 1)
     keys = jax.random.split(KEY, 3)

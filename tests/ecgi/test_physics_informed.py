@@ -63,6 +63,7 @@ def test_seeds_trained_together_equal_seeds_trained_alone(problem):
     assert np.abs(together[0].heart_potentials - alone.heart_potentials).max() > 0.01
 
 
+@pytest.mark.slow
 def test_an_initial_guess_is_where_the_training_starts(problem):
     guess = Tikhonov(order=2, uncertainty=False)
     target = guess.solve(problem).heart_potentials

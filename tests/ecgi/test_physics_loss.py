@@ -187,6 +187,7 @@ def test_the_gradient_is_that_of_finite_differences(clean, rule):
         assert float(ahead - behind) / (2 * step) == pytest.approx(along, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_values_at_every_node_act_like_one_value(clean, network):
     one = physics_objective(clean, collocation=Windows(2, 4))
     model = tissue.AlievPanfilov(a=np.full(150, 0.1))
@@ -199,6 +200,7 @@ def test_values_at_every_node_act_like_one_value(clean, network):
         assert losses(many, network, batch) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_closed_surfaces_have_no_boundary_part_and_open_ones_do(clean, network, case):
     assert set(physics_objective(clean).residuals(network, Windows().draw(KEY, 150, 60, 2))) == {
         "data",

@@ -81,6 +81,7 @@ def test_training_starts_as_the_wave_and_lowers_both_losses(case):
     assert {"alpha_1", "alpha_2", "alpha_3"} <= numbers.keys()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_potentials(case):
     quick = presets.best(quiet=True, steps=5, initial_steps=5)
     problem = case.problem(0.01, seed=0)

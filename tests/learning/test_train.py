@@ -145,6 +145,7 @@ def test_an_interrupt_ends_after_the_block_and_loses_nothing(tmp_path):
     assert same(run(45, checkpoint=tmp_path).parameters, run(45).parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [SOAP(1e-2, refresh_every=3), LevenbergMarquardt(ConjugateGradient(5))]
 )
