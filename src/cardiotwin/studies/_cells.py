@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,8 @@ class Runner:
     ) -> None:
         """Do the missing runs, all cells of the first seed first.
 
+        What another study has run with the same settings on the same data is copied from its table.
+
         Args:
             cells: what to fill.
             measure: what a run is; by default reconstruct and score.
@@ -174,6 +176,10 @@ class Runner:
             if self.table.find(self.study, cell.name, self.budget.name, seed) is None
         ]
         for seed, cell in track(missing, self.study, lambda item: f"{item[1].name}, {item[0]}"):
+            # Another program may have done it in the meantime.
+            self.table.reload()
+            if self.table.find(self.study, cell.name, self.budget.name, seed) is not None:
+                continue
             setting = Setting(self.budget.cases[cell.case], cell.noise_sd, seed, self.budget)
             if measure is None:
                 run = self._reconstruct(cell, setting, keep)
@@ -196,10 +202,32 @@ class Runner:
             **numbers,
         )
 
+    def _done_elsewhere(
+        self, cell: Cell, setting: Setting, method: ecgi.InverseMethod
+    ) -> Run | None:
+        if self.table.path is None:
+            return None
+        names = {"study": self.study, "cell": cell.name, "method": cell.method}
+        wanted = (cell.case, cell.noise_sd, setting.seed, self.budget.name, __version__)
+        same = recipe(method)
+        for path in sorted(self.table.path.parent.glob("*.csv")):
+            if path == self.table.path:
+                continue
+            for run in RunTable(path).runs:
+                found = (run.truth, run.sigma, run.seed, run.budget, run.version)
+                if run.succeeded and run.recipe == same and found == wanted:
+                    return replace(run, **names)
+        return None
+
     def _reconstruct(self, cell: Cell, setting: Setting, keep: Keep | None) -> Run:
         problem = setting.case.problem(cell.noise_sd, setting.seed)
         try:
-            found = ecgi.reconstruct(problem, cell.build(setting))
+            method = cell.build(setting)
+            # Maps are kept of runs that are done, not of copies.
+            copy = self._done_elsewhere(cell, setting, method) if keep is None else None
+            if copy is not None:
+                return copy
+            found = ecgi.reconstruct(problem, method)
         except CardiotwinError as error:
             # A failure is a result too; delete its line to try again.
             return self.blank(
