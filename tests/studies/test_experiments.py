@@ -321,4 +321,5 @@ def test_studies_that_fill_over_time_are_listed():
         "table3",
         "collocation",
         "mismatch",
+        "coverage",
     }

@@ -91,7 +91,7 @@ class Windows:
     ((2, 12), 8)
     """
 
-    n_windows: int = 8
+    n_windows: int = 6
     length: int = 8
     stratified: bool = True
 

@@ -7,8 +7,6 @@ the same for all.
 
 from typing import Any
 
-from ..learning import SOAP, CosineDecay
-from ._collocation import Windows
 from ._derivatives import AutomaticDerivatives, MixedDerivatives
 from ._networks import AdaptiveResNet, FeedForward
 from ._physics_informed import PhysicsInformedNetwork
@@ -122,7 +120,7 @@ def eand_arn(**settings: Any) -> PhysicsInformedNetwork:
 
 
 def best(**settings: Any) -> PhysicsInformedNetwork:
-    """Return what we recommend: NN6 in the frame of the wave, with λ = 1 and a larger step.
+    """Return what we recommend: NN6 in the frame of the wave, with λ = 1.
 
     Beside x, y, z and t the network is told the time since the wave arrived; see
     `TravelingFrame`. Network and derivatives are those of EAND-ARN.
@@ -133,16 +131,11 @@ def best(**settings: Any) -> PhysicsInformedNetwork:
     >>> best().frame.scale_tu
     5.0
     """
-    lengths = {"steps": 600, "initial_steps": 300} | settings
-    # Also a training of a few steps, to try something out, has a rise that fits into it.
-    warmup = min(20, min(lengths["steps"], lengths["initial_steps"]) // 10)
     return _preset(
-        lengths,
+        {"steps": 500} | settings,
         network=AdaptiveResNet(15, 3),
         frame=TravelingFrame(),
         physics_weight=1.0,
-        collocation=Windows(6, 8),
-        optimizer=SOAP(CosineDecay(1e-2, warmup_steps=warmup)),
     )
 
 

@@ -50,7 +50,8 @@ class CosineDecay:
 
     Args:
         peak: the largest rate.
-        warmup_steps: steps of the rise.
+        warmup_steps: steps of the rise; where the length is that of the training, at most a
+            quarter of it.
         final_fraction: last rate over peak.
         steps: length of rise and fall together; None for the length of the training.
 
@@ -79,8 +80,10 @@ class CosineDecay:
             )
 
     def over(self, steps: int) -> "CosineDecay":
-        """Return the rule with ``steps`` filled in where it was None."""
-        return self if self.steps is not None else replace(self, steps=steps)
+        """Return the rule with ``steps`` filled in where it was None, and a rise that fits in."""
+        if self.steps is not None:
+            return self
+        return replace(self, steps=steps, warmup_steps=min(self.warmup_steps, steps // 4))
 
     def rate(self, step: Any) -> Any:
         """Return the rate of a step."""

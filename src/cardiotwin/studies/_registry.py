@@ -53,7 +53,7 @@ STUDIES = {
     "pacing-site": Study(
         pacing_site, "distance to the paced site by 4D-Var, 20 sites", resumable=True
     ),
-    "coverage": Study(coverage, "how often the 90 % bands hold the truth", resumable=True),
+    "coverage": Study(coverage, "how often the 90 % bands hold the truth", tabled=True),
     "double-layer": Study(
         double_layer, "double layer against ECGSIM's matrix", "ecgi_ecgsim_normal_male"
     ),
