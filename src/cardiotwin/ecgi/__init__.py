@@ -7,6 +7,7 @@ from ._activation import estimate_activation as estimate_activation
 from ._activation import is_signed as is_signed
 from ._activation_time_imaging import ActivationTimeImaging as ActivationTimeImaging
 from ._activation_time_imaging import ActivationTimeSolution as ActivationTimeSolution
+from ._amplitude import UnknownAmplitude as UnknownAmplitude
 from ._assimilation_unknowns import UnknownDiffusion as UnknownDiffusion
 from ._assimilation_unknowns import UnknownParameter as UnknownParameter
 from ._assimilation_unknowns import UnknownRecovery as UnknownRecovery
@@ -68,6 +69,7 @@ from ._physics_loss import PhysicsObjective as PhysicsObjective
 from ._physics_loss import full_grid_losses as full_grid_losses
 from ._physics_loss import off_collocation_residual as off_collocation_residual
 from ._physics_loss import physics_objective as physics_objective
+from ._plane_wave_fit import PlaneWaveFit as PlaneWaveFit
 from ._problem import InverseProblem as InverseProblem
 from ._reconstruction import NINETY_PERCENT as NINETY_PERCENT
 from ._reconstruction import InverseMethod as InverseMethod

@@ -13,6 +13,7 @@ from ._ecgsim import ecgsim
 from ._frames import frames
 from ._initialization import table2
 from ._laplacians import laplacians
+from ._measured import measured
 from ._mismatch import mismatch
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
@@ -60,6 +61,9 @@ STUDIES = {
     "ecgsim": Study(ecgsim, "activation times of ECGSIM's normal male", ECGSIM, resumable=True),
     "sock128": Study(sock128, "measured tank: every method × every rule", SOCK128, resumable=True),
     "subject1": Study(subject1, "measured patient: left-out leads", SUBJECT1),
+    "measured": Study(
+        measured, "physics on the measured tank and patient", SOCK128, resumable=True
+    ),
     "frames": Study(
         frames, "networks that take no coordinates: losses, time, mismatch", resumable=True
     ),
