@@ -297,7 +297,7 @@ def spread(values: Sequence[float | None]) -> tuple[float | None, float | None]:
 
 
 COLUMNS = ["truth", "σ", "method"]
-NUMBERS = ["RE", "SD", "published RE", "CC", "published CC", "MSE", "published MSE"]
+NUMBERS = ["RE", "SD", "median RE", "published RE", "CC", "published CC", "MSE", "published MSE"]
 NUMBERS += ["seconds", "seeds"]
 
 
@@ -317,6 +317,7 @@ def rows(runner: Runner, cells: Sequence[Cell]) -> tuple[list[str], list[list[An
                 *(cell.columns.get(name) for name in more),
                 error,
                 deviation,
+                _median([run.relative_error for run in runs]),
                 _beside(beside.re),
                 spread([run.correlation for run in runs])[0],
                 _beside(beside.cc),
