@@ -33,6 +33,7 @@ from ..ecgi import (
     TravelingWave,
     TruncatedSVD,
     UCurve,
+    WeakFourDVar,
     presets,
 )
 
@@ -81,6 +82,7 @@ METHODS: dict[str, Callable[[dict[str, Any]], InverseMethod]] = {
     "eand-arn": _without_rule("eand-arn", presets.eand_arn),
     "network": _without_rule("network", presets.best),
     "four-d-var": _without_rule("four-d-var", FourDVar),
+    "weak-4d-var": _without_rule("weak-4d-var", WeakFourDVar),
 }
 REFERENCES = {"average": CommonAverage, "as-recorded": AsRecorded}
 

@@ -16,6 +16,7 @@ METHODS = (
     "eand-arn",
     "network",
     "four-d-var",
+    "weak-4d-var",
 )
 RULES = (
     "checked-gcv",

@@ -124,3 +124,6 @@ from ._truncated_svd import TruncatedSVD as TruncatedSVD
 from ._twelve_lead import twelve_lead_ecg as twelve_lead_ecg
 from ._twin_experiment import TwinExperiment as TwinExperiment
 from ._wave_prior import WaveSpectrum as WaveSpectrum
+from ._weak_four_d_var import LinearizedDraws as LinearizedDraws
+from ._weak_four_d_var import ModelError as ModelError
+from ._weak_four_d_var import WeakFourDVar as WeakFourDVar

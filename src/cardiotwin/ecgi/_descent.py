@@ -45,6 +45,7 @@ def minimize(
     noise_floor: float,
     max_evaluations: int,
     tolerance: float,
+    white: bool = False,
 ) -> Fit:
     """Minimize precision · ‖y − h(ξ)‖² / 2 + ‖ξ‖² / 2 by L-BFGS.
 
@@ -65,9 +66,11 @@ def minimize(
         noise_floor: σ² of one datum, 0 if not known.
         max_evaluations: of cost and gradient.
         tolerance: relative change of the cost over one round that ends the search.
+        white: count all data, however much correlated what is left of them: where the model may
+            err, that is no reason to trust them less.
     """
     xi = np.asarray(xi, np.float64)
-    fit = _assess(tissue, xi, noise_floor)
+    fit = _assess(tissue, xi, noise_floor, white)
     while fit.evaluations < max_evaluations and not fit.converged:
 
         def cost(
@@ -95,20 +98,23 @@ def minimize(
         if not found.fun < before:
             return replace(fit, evaluations=evaluations, converged=True)
         settled = before - found.fun < tolerance * before
-        after = _assess(tissue, found.x, noise_floor)
+        after = _assess(tissue, found.x, noise_floor, white)
         settled = settled and abs(after.precision / fit.precision - 1) < 0.02
         fit = replace(after, evaluations=evaluations, converged=settled)
     return fit
 
 
 def _assess(
-    tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"], noise_floor: float
+    tissue: TissueLeads,
+    xi: Float[np.ndarray, " n_coefficients"],
+    noise_floor: float,
+    white: bool,
 ) -> Fit:
     """Return the misfit, and the precision: independent share of the data / variance."""
     left = np.asarray(residual(tissue, jnp.asarray(xi, jnp.float32)), np.float64)
     misfit = float((left**2).sum())
     variance = max(misfit / left.size, noise_floor, 1e-30)
-    return Fit(xi, misfit, independent_share(left) / variance)
+    return Fit(xi, misfit, (1.0 if white else independent_share(left)) / variance)
 
 
 def independent_share(left: Float[np.ndarray, "n_times n_leads"]) -> float:

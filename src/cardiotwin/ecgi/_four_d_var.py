@@ -161,33 +161,45 @@ class FourDVar:
             return self._solve(problem)
 
     def _solve(self, problem: InverseProblem) -> Solution:
+        tissue, fit, start, n_starts = self.first_fit(problem)
+        if not fit.converged:
+            fit = self._descend(tissue, fit.xi, self.max_evaluations)
+        potentials = fitted_potentials(tissue, fit.xi)
+        return Solution(
+            heart_potentials=potentials,
+            status=status_of(fit, potentials),
+            uncertainty=self._spread(tissue, fit),
+            diagnostics={
+                **self.diagnostics(tissue, fit, start),
+                "starts": float(n_starts),
+            },
+        )
+
+    def first_fit(
+        self, problem: InverseProblem, evaluations: int = SCREENING, *, white: bool = False
+    ) -> tuple[TissueLeads, Fit, BeatStart, int]:
+        """Return the start that explains the leads best after a short descent, and of how many.
+
+        To be called in single precision.
+
+        Args:
+            problem: what is to be explained.
+            evaluations: of the cost, from every start.
+            white: as in `minimize`.
+        """
         heart, quick, exact, front = self._prepare(problem)
         starts = self.search.starts(quick, heart, front, self.gain)
         descents = [self._begin(exact, start) for start in starts]
-        descents = [(tissue, self._descend(tissue, xi, SCREENING)) for tissue, xi in descents]
+        descents = [
+            (tissue, self._descend(tissue, xi, evaluations, white)) for tissue, xi in descents
+        ]
         # A precision for all, that of the best: then costs can be compared.
         precision = max(fit.precision for _, fit in descents)
         best = min(
             range(len(descents)),
             key=lambda k: replace(descents[k][1], precision=precision).cost,
         )
-        tissue, fit = descents[best]
-        if not fit.converged:
-            fit = self._descend(tissue, fit.xi, self.max_evaluations)
-        potentials = _simulate(tissue, fit.xi)
-        status = "solved"
-        if not fit.converged:
-            status = (
-                f"the cost still fell after {fit.evaluations} evaluations: raise max_evaluations"
-            )
-        if not potentials.any():
-            status = "the excitation dies out: the leads do not fit this tissue model"
-        return Solution(
-            heart_potentials=potentials,
-            status=status,
-            uncertainty=self._spread(tissue, fit),
-            diagnostics=self._diagnostics(tissue, fit, starts[best], len(starts)),
-        )
+        return *descents[best], starts[best], len(starts)
 
     def _prepare(self, problem: InverseProblem) -> tuple[Surface, TissueLeads, TissueLeads, float]:
         heart = problem.heart
@@ -235,12 +247,12 @@ class FourDVar:
                 model=self.model,
                 table=EdgeDiffusion(
                     jnp.asarray(np.asarray(table.neighbors)),
-                    _single(np.asarray(table.weights)),
+                    single(np.asarray(table.weights)),
                 ),
-                bases=tuple(_single(basis) for basis in bases),
+                bases=tuple(single(basis) for basis in bases),
                 offset=jnp.float32(RESTING_LOGIT),
-                leads=_single(leads),
-                data=_single(data),
+                leads=single(leads),
+                data=single(data),
                 onset=jnp.int32(0),
                 gain=jnp.float32(1.0 if self.gain is None else self.gain),
                 step_tu=jnp.float32(sample_tu / steps),
@@ -269,7 +281,11 @@ class FourDVar:
         return tissue, xi
 
     def _descend(
-        self, tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"], evaluations: int
+        self,
+        tissue: TissueLeads,
+        xi: Float[np.ndarray, " n_coefficients"],
+        evaluations: int,
+        white: bool = False,
     ) -> Fit:
         return minimize(
             tissue,
@@ -277,6 +293,7 @@ class FourDVar:
             noise_floor=0.0 if self.noise_sd is None else self.noise_sd**2,
             max_evaluations=evaluations,
             tolerance=self.tolerance,
+            white=white,
         )
 
     def _spread(self, tissue: TissueLeads, fit: Fit) -> Uncertainty | None:
@@ -302,7 +319,7 @@ class FourDVar:
         for first in range(0, n_members, size):
             part = slice(max(min(first, n_members - size), 0), first + size)
             fresh = first - part.start
-            members = simulated_potentials(tissue, _single(starts[part]), _single(xi[part]))
+            members = simulated_potentials(tissue, single(starts[part]), single(xi[part]))
             members = np.asarray(members, np.float64)[fresh:]
             mean += members.sum(axis=0)
             square += (members**2).sum(axis=0)
@@ -317,9 +334,8 @@ class FourDVar:
             ),
         )
 
-    def _diagnostics(
-        self, tissue: TissueLeads, fit: Fit, start: BeatStart, n_starts: int
-    ) -> dict[str, float]:
+    def diagnostics(self, tissue: TissueLeads, fit: Fit, start: BeatStart) -> dict[str, float]:
+        """Return what was estimated beside the potentials."""
         xi = jnp.asarray(fit.xi, jnp.float32)
         fields = tissue.fields(xi)
         diagnostics = {
@@ -329,7 +345,6 @@ class FourDVar:
             * tissue.steps_per_sample
             * self.ms_per_tu,
             "sites": float(len(start.sites)),
-            "starts": float(n_starts),
             "evaluations": float(fit.evaluations),
             "noise_sd": float(np.sqrt(fit.misfit / tissue.data.size)),
         }
@@ -350,11 +365,22 @@ class _Bold(ExplicitHeun):
     safety = 0.75
 
 
-def _single(array: Any) -> Any:
+def single(array: Any) -> Any:
+    """Return a JAX array of single precision."""
     return jnp.asarray(np.asarray(array), jnp.float32)
 
 
-def _simulate(tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"]) -> Potentials:
+def status_of(fit: Fit, potentials: Potentials) -> str:
+    """Return "solved", or what went wrong."""
+    if not potentials.any():
+        return "the excitation dies out: the leads do not fit this tissue model"
+    if not fit.converged:
+        return f"the cost still fell after {fit.evaluations} evaluations: raise max_evaluations"
+    return "solved"
+
+
+def fitted_potentials(tissue: TissueLeads, xi: Float[np.ndarray, " n_coefficients"]) -> Potentials:
+    """Return g u of the simulated beat, (n_nodes, n_times)."""
     point = jnp.asarray(xi, jnp.float32)
     start = tissue.initial_potential(point)
     found = simulated_potentials(tissue, start[None], point[None])[0]

@@ -114,8 +114,8 @@ class TissueLeads:
         """Return g."""
         return self.gain * jnp.exp(GAIN_SD * xi[-1]) if self.free_gain else self.gain
 
-    def potentials(self, xi: Any, u0: Any = None) -> Any:
-        """Return (n_times, n_nodes) u from the onset on, from another u0 where one is given."""
+    def beginning(self, xi: Any, u0: Any = None) -> tuple[Any, EdgeDiffusion, State]:
+        """Return membrane, diffusion and first state, with another u0 where one is given."""
         fields = self.fields(xi)
         model: Any = self.model
         for name, values in fields.items():
@@ -128,10 +128,15 @@ class TissueLeads:
         v0 = jnp.full_like(u0, model.rest[1])
         if "recovery" in fields:
             v0 = v0 + self.reach * jax.nn.sigmoid(self.offset + fields["recovery"])
+        return model, table, State(u0, v0)
+
+    def potentials(self, xi: Any, u0: Any = None) -> Any:
+        """Return (n_times, n_nodes) u from the onset on, from another u0 where one is given."""
+        model, table, start = self.beginning(xi, u0)
         return rollout(
             model,
             table,
-            State(u0, v0),
+            start,
             stepper=self.stepper,
             step_tu=self.step_tu,
             n_times=self.n_times,

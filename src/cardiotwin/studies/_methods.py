@@ -60,14 +60,19 @@ def four_d_var() -> Any:
     return ecgi.FourDVar(gain=1.0)
 
 
-ASSIMILATION: dict[str, Build] = {"4D-Var": physics(four_d_var)}
+def weak_four_d_var(setting: Setting) -> ecgi.InverseMethod:
+    """Return the weak constraint, told the same as the strong one."""
+    method = ecgi.WeakFourDVar(seed=setting.seed)
+    told = {"gain": 1.0, "diffusion": setting.case.diffusion}
+    return replace(method, strong=replace(method.strong, **told))
+
+
+ASSIMILATION: dict[str, Build] = {
+    "4D-Var": physics(four_d_var),
+    "weak 4D-Var": weak_four_d_var,
+}
 
 
 def four_d_var_free() -> Any:
     """Return the strong constraint with diffusion and amplitude estimated too."""
     return ecgi.FourDVar(unknown=(ecgi.UnknownDiffusion(),))
-
-
-if hasattr(ecgi, "WeakFourDVar"):
-    # Its column stands in the tables as soon as the method is there.
-    ASSIMILATION["weak 4D-Var"] = physics(lambda: getattr(ecgi, "WeakFourDVar")())  # noqa: B009
