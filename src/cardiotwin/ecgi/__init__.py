@@ -44,6 +44,7 @@ from ._isotropy import IsotropyPrewhitening as IsotropyPrewhitening
 from ._iteration_path import IterationPath as IterationPath
 from ._iterative import GMRES as GMRES
 from ._iterative import ConjugateGradient as ConjugateGradient
+from ._lowest_loss import LowestLoss as LowestLoss
 from ._metrics import Metrics as Metrics
 from ._metrics import evaluate as evaluate
 from ._metrics import evaluate_zero as evaluate_zero

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from .. import ecgi
+from ..tissue import AlievPanfilov, MitchellSchaeffer
 from ._cells import Build, Setting
 
 
@@ -65,6 +66,12 @@ def weak_four_d_var(setting: Setting) -> ecgi.InverseMethod:
     method = ecgi.WeakFourDVar(seed=setting.seed)
     told = {"gain": 1.0, "diffusion": setting.case.diffusion}
     return replace(method, strong=replace(method.strong, **told))
+
+
+def best_of_ionic_models(setting: Setting) -> ecgi.InverseMethod:
+    """The recommended network with either ionic model, and the data to choose between them."""
+    models = (AlievPanfilov(), MitchellSchaeffer())
+    return ecgi.LowestLoss([preset("best", model=model)(setting) for model in models])
 
 
 ASSIMILATION: dict[str, Build] = {

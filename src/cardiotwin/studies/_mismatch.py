@@ -21,6 +21,7 @@ PHYSICS: dict[str, Build] = {
     **methods.ASSIMILATION,
     "4D-Var, D and gain unknown": methods.physics(methods.four_d_var_free),
     "network, best()": methods.preset("best"),
+    "network, ionic model chosen": methods.best_of_ionic_models,
 }
 ORACLE = "Tikhonov 2, oracle λ"
 
