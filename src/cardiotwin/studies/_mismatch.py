@@ -14,6 +14,7 @@ NOISE_SD = 0.01
 SEEDS = 5
 CLASSICAL: dict[str, Build] = {
     "Tikhonov 2, oracle λ": methods.tikhonov_oracle,
+    "Tikhonov 2": methods.tikhonov,
     "STRE": methods.spatio_temporal,
     "traveling wave": methods.traveling_wave,
 }
