@@ -218,7 +218,7 @@ def test_mismatch_says_where_no_physics_helps(tmp_path):
 
 def test_mismatch_rows_run(tmp_path):
     table = mismatch.mismatch(budget=TINY, runs=tmp_path, seeds=1, only=CHEAP)
-    assert all(row[1] and row[2] for row in table.rows) and len(table.rows) == 14
+    assert all(row[1] and row[3] for row in table.rows) and len(table.rows) == 14
     error = {
         run.truth: run.relative_error
         for run in RunTable(tmp_path / "mismatch.tiny.csv").runs

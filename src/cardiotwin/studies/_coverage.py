@@ -44,7 +44,7 @@ CHEAP: dict[str, Build] = {
 DEAR: dict[str, Build] = {
     "network best(), twin": _twin(preset("best")),
     "network best(), ensemble of 5": _ensemble(preset("best"), 5),
-    "4D-Var, ensemble of starts": physics(four_d_var),
+    "4D-Var, ensemble of starts": physics(four_d_var, uncertainty=ecgi.StartEnsemble()),
     "4D-Var, twin": _twin(physics(four_d_var)),
 }
 
