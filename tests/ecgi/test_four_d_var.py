@@ -198,6 +198,13 @@ def test_the_unit_of_the_data_is_that_of_the_potentials(case):
     assert apart.relative_error < 0.02
 
 
+def test_leads_that_no_beat_explains_are_not_called_solved(case):
+    noise = np.random.default_rng(5).normal(size=(120, N_TIMES))
+    problem = InverseProblem(case.operator, noise, times_ms=case.simulation.times_ms)
+    status = replace(METHOD, max_evaluations=30).solve(problem).status
+    assert "explains" in status or "dies out" in status, status
+
+
 @pytest.mark.slow
 def test_ensemble_spreads_with_the_noise_and_repeats(case):
     method = replace(METHOD, uncertainty=StartEnsemble(16))

@@ -48,6 +48,9 @@ FEWEST_TIMES = 8
 SCREENING = 25
 """Evaluations from every start before the best one is chosen."""
 
+LEAST_EXPLAINED = 0.1
+"""Share of the leads' energy below which a beat is called no explanation of them."""
+
 
 @dataclass(frozen=True)
 class StartEnsemble:
@@ -167,7 +170,7 @@ class FourDVar:
         potentials = fitted_potentials(tissue, fit.xi)
         return Solution(
             heart_potentials=potentials,
-            status=status_of(fit, potentials),
+            status=status_of(tissue, fit, potentials),
             uncertainty=self._spread(tissue, fit),
             diagnostics={
                 **self.diagnostics(tissue, fit, start),
@@ -370,10 +373,16 @@ def single(array: Any) -> Any:
     return jnp.asarray(np.asarray(array), jnp.float32)
 
 
-def status_of(fit: Fit, potentials: Potentials) -> str:
+def status_of(tissue: TissueLeads, fit: Fit, potentials: Potentials) -> str:
     """Return "solved", or what went wrong."""
     if not potentials.any():
         return "the excitation dies out: the leads do not fit this tissue model"
+    explained = 1 - fit.misfit / float(np.sum(np.asarray(tissue.data, float) ** 2))
+    if explained < LEAST_EXPLAINED:
+        return (
+            f"the beat explains {max(explained, 0):.0%} of the leads: they do not fit this tissue "
+            "model; look at diffusion, ms_per_tu and the operator"
+        )
     if not fit.converged:
         return f"the cost still fell after {fit.evaluations} evaluations: raise max_evaluations"
     return "solved"

@@ -160,7 +160,7 @@ class WeakFourDVar:
         potentials = fitted_potentials(tissue, fit.xi)
         return Solution(
             heart_potentials=potentials,
-            status=status_of(fit, potentials),
+            status=status_of(tissue, fit, potentials),
             uncertainty=self._spread(tissue, fit),
             diagnostics={
                 **self.strong.diagnostics(tissue, fit, start),
