@@ -79,7 +79,7 @@ def table2(
                 len(starts),
                 bad if starts else None,
                 published.BAD_INITIALIZATIONS.get(number),
-                *(np.quantile(ratios, [0, 0.5, 1]).tolist() if starts else [None] * 3),
+                *(np.sort(ratios)[[0, len(ratios) // 2, -1]].tolist() if starts else [None] * 3),
                 *_bad_ends(ends),
             ]
         )
@@ -94,6 +94,8 @@ def table2(
             f"A start is called bad where the unweighted L_EP / L_D on the full grid lies outside "
             f"[{BALANCED[0]:g}, {BALANCED[1]:g}] before the first step. The threshold is ours: the "
             "paper gives none, so the counts can be compared in their order only.",
+            "Most bad starts are those where the drawn u comes near −μ₂ = −0.3 somewhere on the "
+            "grid: the rate of v is divided by u + μ₂, and one node and instant there decide L_EP.",
             f"A bad end: RE above {BAD_END:g} × the median RE of the cell, counted among the runs "
             "of table1 (NN1 to NN6) and fig9 (best()).",
             "best() begins with a fit to a classical solution: its losses are those after that "
@@ -121,7 +123,7 @@ def _start(runner: Runner, cell: Cell, setting: Setting) -> Run:
 
 
 def _ratio(run: Run) -> float:
-    if not run.data_loss or run.physics_loss is None:
+    if not run.data_loss or run.physics_loss is None or math.isnan(run.physics_loss):
         return math.inf
     return run.physics_loss / run.data_loss
 
