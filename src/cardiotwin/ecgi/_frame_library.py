@@ -148,10 +148,13 @@ def make_library(
     chosen[:2] = True
     leads, sd = left[:, chosen].T, sd[chosen]
     encoding = Encoding(
-        *map(_single, (leads, leads @ whitened @ potential)),
-        _single(1 / np.sqrt(sd**2 + 1 / boxes.widths[:, None])),
-        *map(_single, (potential, recovery, np.concatenate([u_sd, v_sd]))),
-        boxes,
+        leads=_single(leads),
+        seen=_single(leads @ whitened @ potential),
+        scale=_single(1 / np.sqrt(sd**2 + 1 / boxes.widths[:, None])),
+        potential=_single(potential),
+        recovery=_single(recovery),
+        sizes=_single(np.concatenate([u_sd, v_sd])),
+        boxes=boxes,
     )
     found = []
     for k in range(len(sizes)):

@@ -103,8 +103,11 @@ class FrameObjective(eqx.Module):
         n_needed = self.length + 2 * self.encoding.boxes.reach
         place = jax.random.randint(noise, shape, 0, self.noise.shape[1] - n_needed + 1)
         parts = jax.vmap(self._window)(place, beat, start, begin, end)
-        flat = [part.swapaxes(0, 1).reshape(part.shape[1], -1) for part in parts]
-        return FrameBatch(*flat, jnp.asarray(self.library.factors)[beat])
+        features, components, coefficients = (
+            part.swapaxes(0, 1).reshape(part.shape[1], -1) for part in parts
+        )
+        factors = jnp.asarray(self.library.factors)[beat]
+        return FrameBatch(features, components, coefficients, factors)
 
     def _window(
         self,

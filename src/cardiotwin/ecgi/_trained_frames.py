@@ -140,12 +140,9 @@ class TrainedFrameNetwork:
         if self.errors is not None:
             arrays |= {f"errors_{name}": part for name, part in self.errors._asdict().items()}
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez_compressed(
-                handle,
-                matrix=self.matrix,
-                head=np.array(json.dumps(head)),
-                **{name: np.asarray(array) for name, array in arrays.items()},
-            )
+            stored: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+            stored |= {"matrix": self.matrix, "head": np.array(json.dumps(head))}
+            np.savez_compressed(handle, **stored)
 
     @classmethod
     def load(cls, path: PathLike) -> "TrainedFrameNetwork":
@@ -171,8 +168,8 @@ class TrainedFrameNetwork:
             return cls(
                 FrameLayers(layers),
                 Encoding(
-                    *(arrays[f"encoding_{name}"] for name in _ENCODING),
-                    Boxes(*(tuple(head["boxes"][name]) for name in Boxes._fields)),
+                    **{name: arrays[f"encoding_{name}"] for name in _ENCODING},
+                    boxes=Boxes(*(tuple(head["boxes"][name]) for name in Boxes._fields)),
                 ),
                 arrays["matrix"],
                 float(head["noise_sd"]),
