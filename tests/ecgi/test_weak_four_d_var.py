@@ -145,6 +145,7 @@ def test_another_membrane_is_mended_by_parameters_and_errors():
     assert score(weak, beat) < 0.7 * score(strong, beat)
 
 
+@pytest.mark.slow
 def test_where_the_model_is_right_the_errors_stay_small(matched):
     weak = reconstruct(problem_of(matched, 0.02), METHOD)
     assert weak.diagnostics["noise_sd"] == pytest.approx(0.02, rel=0.1)
