@@ -57,13 +57,13 @@ class Ensemble:
     def solve(self, problem: InverseProblem) -> Solution:
         """Return the mean over the members, with their spread as uncertainty."""
         rng = np.random.default_rng(self.seed)
-        found = [_seeded(self.method, 0).solve(problem)]
+        found = [seeded(self.method, 0).solve(problem)]
         left_over = problem.data - problem.matrix @ found[0].heart_potentials
         sd = float(np.sqrt(np.mean(left_over**2))) if self.noise_sd is None else self.noise_sd
         for member in track(range(1, self.members), "ensemble", name=lambda k: f"member {k}"):
             noise = sd * rng.standard_normal(problem.body_potentials.shape)
             perturbed = problem.with_data(problem.body_potentials + noise)
-            found.append(_seeded(self.method, member).solve(perturbed))
+            found.append(seeded(self.method, member).solve(perturbed))
         potentials = np.stack([one.heart_potentials for one in found])
         spread = potentials.std(axis=0, ddof=1) * np.sqrt(1 + 1 / self.members)
         failed = sorted({one.status for one in found if one.status != "solved"})
@@ -83,7 +83,8 @@ class Ensemble:
         )
 
 
-def _seeded(method: Any, member: int) -> Any:
+def seeded(method: Any, member: int) -> Any:
+    """Return the method of another member: its seed, where it has one, is raised by that."""
     names = {one.name for one in fields(method)} if hasattr(method, "seed") else set()
     return replace(method, seed=method.seed + member) if "seed" in names else method
 

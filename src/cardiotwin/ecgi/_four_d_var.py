@@ -172,10 +172,7 @@ class FourDVar:
             heart_potentials=potentials,
             status=status_of(tissue, fit, potentials),
             uncertainty=self._spread(tissue, fit),
-            diagnostics={
-                **self.diagnostics(tissue, fit, start),
-                "starts": float(n_starts),
-            },
+            diagnostics=self.diagnostics(tissue, fit, start, n_starts),
         )
 
     def first_fit(
@@ -337,7 +334,9 @@ class FourDVar:
             ),
         )
 
-    def diagnostics(self, tissue: TissueLeads, fit: Fit, start: BeatStart) -> dict[str, float]:
+    def diagnostics(
+        self, tissue: TissueLeads, fit: Fit, start: BeatStart, n_starts: int
+    ) -> dict[str, float]:
         """Return what was estimated beside the potentials."""
         xi = jnp.asarray(fit.xi, jnp.float32)
         fields = tissue.fields(xi)
@@ -348,6 +347,7 @@ class FourDVar:
             * tissue.steps_per_sample
             * self.ms_per_tu,
             "sites": float(len(start.sites)),
+            "starts": float(n_starts),
             "evaluations": float(fit.evaluations),
             "noise_sd": float(np.sqrt(fit.misfit / tissue.data.size)),
         }

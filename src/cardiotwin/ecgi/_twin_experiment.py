@@ -1,8 +1,8 @@
 """Error bars from an experiment: invert a simulated beat that resembles the answer, and look."""
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,6 +22,7 @@ from ..tissue import (
     plane_wave,
     simulate_beat,
 )
+from ._ensemble import seeded
 from ._problem import InverseProblem
 from ._reconstruction import NINETY_PERCENT, InverseMethod, Solution, Uncertainty
 from ._spatiotemporal import sampling_interval
@@ -108,7 +109,7 @@ class TwinExperiment:
             leads = np.zeros_like(problem.body_potentials)
             leads[problem.kept] = problem.lead_matrix @ beat.potentials
             leads += noise_sd * rng.standard_normal(leads.shape)
-            answer = _seeded(self.method, twin).solve(problem.with_data(leads)).heart_potentials
+            answer = seeded(self.method, twin).solve(problem.with_data(leads)).heart_potentials
             slopes.append(np.gradient(answer, step, axis=1))
             errors.append(np.abs(answer - beat.potentials))
         # Errors are alike within what the torso cannot tell apart: each patch counts as one draw.
@@ -250,8 +251,3 @@ def calibrate(
 
 def _quantile(squares: Float[np.ndarray, " n"], level: float) -> float:
     return float(np.sqrt(max(np.quantile(squares, level), 0.0))) if squares.size else 0.0
-
-
-def _seeded(method: Any, number: int) -> Any:
-    names = {one.name for one in fields(method)}
-    return replace(method, seed=method.seed + number) if "seed" in names else method

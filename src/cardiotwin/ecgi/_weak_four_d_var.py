@@ -163,8 +163,7 @@ class WeakFourDVar:
             status=status_of(tissue, fit, potentials),
             uncertainty=self._spread(tissue, fit),
             diagnostics={
-                **self.strong.diagnostics(tissue, fit, start),
-                "starts": float(n_starts),
+                **self.strong.diagnostics(tissue, fit, start, n_starts),
                 "error_sd": float(np.std(np.asarray(tissue.errors(single(fit.xi))))),
             },
         )

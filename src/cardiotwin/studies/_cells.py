@@ -251,7 +251,7 @@ class Runner:
             seconds=found.seconds,
             recipe=recipe(found.method),
             status=found.status,
-            details=_short(told | _more(score, found)),
+            details=short(told | _more(score, found)),
         )
         if keep is not None:
             keep(cell, run, found, setting)
@@ -267,7 +267,8 @@ def _more(score: ecgi.Metrics, found: ecgi.Reconstruction) -> dict[str, float]:
     return {name: float(value) for name, value in more.items() if value is not None}
 
 
-def _short(numbers: Mapping[str, float]) -> dict[str, float]:
+def short(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Return the numbers with six digits."""
     return {name: float(f"{value:.6g}") for name, value in numbers.items()}
 
 

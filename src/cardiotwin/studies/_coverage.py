@@ -5,12 +5,13 @@ from typing import Any
 
 from .. import ecgi
 from .._types import PathLike
-from ._cells import Budget, Build, Cell, Runner, Setting, notes, recipe, spread
+from ._cells import Budget, Build, Cell, Runner, Setting, notes, recipe, short, spread
 from ._methods import four_d_var, physics, preset
 from ._run_table import Run
 from ._table import StudyTable
 
 NOISE = (0.01, 0.05, 0.1)
+BARS = ("coverage", "front_coverage", "width", "crps")
 SEEDS = 5
 ELSEWHERE = ("cotangent truth", "displaced 5 mm", "other ionic model")
 """Cases in which the error bars are measured at the lowest noise, too."""
@@ -110,8 +111,7 @@ def _run(runner: Runner, cell: Cell, setting: Setting) -> Run:
         found.heart_potentials, found.uncertainty.standard_deviation, truth, found.times_ms
     )
     score = ecgi.evaluate(found.heart_potentials, truth)
-    numbers = {name: float(value) for name, value in found.diagnostics.items()}
-    numbers |= {name: float(getattr(bars, name)) for name in BARS}
+    numbers = found.diagnostics | {name: getattr(bars, name) for name in BARS}
     return runner.blank(
         cell,
         setting.seed,
@@ -121,11 +121,8 @@ def _run(runner: Runner, cell: Cell, setting: Setting) -> Run:
         seconds=found.seconds,
         recipe=recipe(method),
         status=found.status,
-        details={name: float(f"{value:.6g}") for name, value in numbers.items()},
+        details=short(numbers),
     )
-
-
-BARS = ("coverage", "front_coverage", "width", "crps")
 
 
 def _row(runner: Runner, cell: Cell) -> list[Any]:
