@@ -15,6 +15,7 @@ from cardiotwin.ecgi import (
     Windows,
     Xavier,
     count_weights,
+    imbalance,
     presets,
     reconstruct,
 )
@@ -50,6 +51,30 @@ def test_training_explains_the_data_and_obeys_the_physics(problem):
     assert found.provenance.seed == 0
     again = reconstruct(problem, method)
     np.testing.assert_array_equal(again.heart_potentials, found.heart_potentials)
+
+
+def test_a_bad_start_is_drawn_again(problem):
+    # Outputs of the usual size meet the pole at u = −0.3 in many draws.
+    wild = AdaptiveResNet(8, 1)
+    settings = dict(SMALL, network=wild, steps=1)
+    method = PhysicsInformedNetwork(**settings)
+    objective = method.objective(problem)
+    first = [imbalance(objective, method.initial_network(objective, seed)) for seed in range(8)]
+    bad = int(np.argmax(first))
+    assert first[bad] > 1
+
+    def start(**more):
+        told = PhysicsInformedNetwork(**settings, seed=bad, **more).solve(problem).diagnostics
+        ratio = told["initial_physics_loss"] / told["initial_data_loss"]
+        return told["redrawn"], abs(np.log10(ratio))
+
+    again, left = start()
+    assert again >= 1 and left <= 1
+    assert start(redraws=0) == (0, pytest.approx(first[bad]))
+    # Too few draws for a good one: the least bad of them.
+    draws = [method.initial_network(objective, bad, attempt) for attempt in range(int(again))]
+    best = min(imbalance(objective, network) for network in draws)
+    assert start(redraws=int(again) - 1)[1] == pytest.approx(best)
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ from ._path import truncated_path as truncated_path
 from ._physics_informed import PhysicsInformedNetwork as PhysicsInformedNetwork
 from ._physics_loss import PhysicsObjective as PhysicsObjective
 from ._physics_loss import full_grid_losses as full_grid_losses
+from ._physics_loss import imbalance as imbalance
 from ._physics_loss import off_collocation_residual as off_collocation_residual
 from ._physics_loss import physics_objective as physics_objective
 from ._plane_wave_fit import PlaneWaveFit as PlaneWaveFit

@@ -152,7 +152,7 @@ class RandomPoints:
     (100,)
     """
 
-    n_points: int = 5000
+    n_points: int = 1000
     n_data_instants: int = 16
 
     def __post_init__(self):

@@ -23,11 +23,18 @@ from ..learning import (
     train,
 )
 from ..tissue import MS_PER_TU, AlievPanfilov, IonicModel, plane_wave
-from ._collocation import Collocation, Windows
+from ._collocation import Collocation, RandomPoints
 from ._derivatives import AutomaticDerivatives, DerivativeScheme, NumericalDerivatives
 from ._network_inputs import NetworkInputs, ScaledCoordinates
 from ._networks import AdaptiveResNet, Network, NetworkSettings
-from ._physics_loss import PHYSICS, PhysicsObjective, full_grid_losses, physics_objective, predict
+from ._physics_loss import (
+    PHYSICS,
+    PhysicsObjective,
+    full_grid_losses,
+    imbalance,
+    physics_objective,
+    predict,
+)
 from ._pretraining import GuessObjective
 from ._problem import InverseProblem
 from ._reconstruction import InverseMethod, Solution
@@ -63,6 +70,9 @@ class PhysicsInformedNetwork:
         initial_guess: method whose potentials, or (n_nodes, n_times) array that, the network is
             fitted to before the training (a frame brings its own).
         initial_steps: steps of that fit.
+        redraws: how often a bad initialization (see `imbalance`) may be drawn again before the
+            training; of starts that are all bad the least bad is taken. 0 trains from the first
+            draw. Starts that are fitted to a guess or have a frame are taken as they are.
         budget_s: wall-clock seconds for the training, compiling included.
         stop: when to end early.
         keep_best: return the weights of the lowest loss instead of the last ones.
@@ -81,7 +91,7 @@ class PhysicsInformedNetwork:
     >>> from cardiotwin import ecgi
     >>> case = ecgi.zoo.paper_like(heart_nodes=60, torso_nodes=40, n_times=12)
     >>> method = PhysicsInformedNetwork(
-    ...     network=AdaptiveResNet(5, 1), collocation=Windows(1, 4), steps=3, quiet=True
+    ...     network=AdaptiveResNet(5, 1), collocation=RandomPoints(50, 4), steps=3, quiet=True
     ... )
     >>> ecgi.reconstruct(case.problem(0.01, seed=0), method).heart_potentials.shape
     (60, 12)
@@ -90,9 +100,9 @@ class PhysicsInformedNetwork:
     network: NetworkSettings = field(default_factory=AdaptiveResNet)
     derivatives: DerivativeScheme = field(default_factory=NumericalDerivatives)
     physics_weight: float = 0.1
-    collocation: Collocation = field(default_factory=Windows)
+    collocation: Collocation = field(default_factory=RandomPoints)
     optimizer: Optimizer = field(default_factory=_default_optimizer)
-    steps: int = 1000
+    steps: int = 1500
     seed: int = 0
     model: IonicModel = field(default_factory=AlievPanfilov)
     diffusion: ArrayLike = 10.0
@@ -101,6 +111,7 @@ class PhysicsInformedNetwork:
     frame: TravelingFrame | None = None
     initial_guess: InverseMethod | ArrayLike | None = None
     initial_steps: int = 300
+    redraws: int = 100
     budget_s: float | None = None
     stop: EarlyStop | None = None
     keep_best: KeepBest | None = None
@@ -114,6 +125,7 @@ class PhysicsInformedNetwork:
         check_number(self.physics_weight, "physics_weight", at_least=0)
         check_count(self.steps, "steps")
         check_count(self.initial_steps, "initial_steps")
+        check_count(self.redraws, "redraws", at_least=0)
         check_count(self.seed, "seed", at_least=0)
         if self.budget_s is not None:
             check_number(self.budget_s, "budget_s", above=0)
@@ -162,9 +174,19 @@ class PhysicsInformedNetwork:
             dtype=self._dtype,
         )
 
-    def initial_network(self, objective: PhysicsObjective, seed: int | None = None) -> Network:
-        """Return the network as drawn for a seed, before any training and without its frame."""
+    def initial_network(
+        self, objective: PhysicsObjective, seed: int | None = None, attempt: int = 0
+    ) -> Network:
+        """Return the network as drawn for a seed, before any training and without its frame.
+
+        Args:
+            objective: made by `objective`.
+            seed: in place of the method's own.
+            attempt: 0 for the first draw, k for the k-th after it.
+        """
         key = jax.random.key(self.seed if seed is None else seed)
+        if attempt:
+            key = jax.random.fold_in(key, attempt)
         n_inputs = objective.derivatives.inputs.n_inputs + (self.frame is not None)
         return self.network.initialize(key, n_inputs, self._dtype)
 
@@ -176,7 +198,8 @@ class PhysicsInformedNetwork:
         if not seeds:
             raise InputError("seeds", found="none", expected="at least one seed")
         objective = self.objective(problem)
-        drawn = [self.initial_network(objective, seed) for seed in seeds]
+        starts = [self._start(objective, seed) for seed in seeds]
+        drawn = [network for network, _ in starts]
         networks: list[Network] | list[TravelingNetwork] = drawn
         guess = self._guess(problem)
         if self.frame is not None:
@@ -221,9 +244,24 @@ class PhysicsInformedNetwork:
                 for k in range(len(seeds))
             ]
         return [
-            _solution(objective, before, after, result)
-            for before, after in zip(networks, trained, strict=True)
+            _solution(objective, before, after, result, redrawn)
+            for before, after, (_, redrawn) in zip(networks, trained, starts, strict=True)
         ]
+
+    def _start(self, objective: PhysicsObjective, seed: int) -> tuple[Network, int]:
+        """Draw until the two parts of the loss are in balance; return how often it was again."""
+        network = self.initial_network(objective, seed)
+        if self.frame is not None or self.initial_guess is not None or not self.redraws:
+            return network, 0
+        best, lowest = (network, 0), imbalance(objective, network)
+        for attempt in range(1, self.redraws + 1):
+            if lowest <= 1:
+                break
+            network = self.initial_network(objective, seed, attempt)
+            found = imbalance(objective, network)
+            if found < lowest:
+                best, lowest = (network, attempt), found
+        return best
 
     def _guess(self, problem: InverseProblem) -> Float[np.ndarray, "1 n_nodes n_times"] | None:
         guess = self.initial_guess
@@ -251,6 +289,7 @@ def _solution(
     before: Network | TravelingNetwork,
     after: Network | TravelingNetwork,
     result: TrainingResult,
+    redrawn: int,
 ) -> Solution:
     first_data, first_physics = full_grid_losses(objective, before)
     data, physics = full_grid_losses(objective, after)
@@ -259,6 +298,7 @@ def _solution(
         "physics_loss": physics,
         "initial_data_loss": first_data,
         "initial_physics_loss": first_physics,
+        "redrawn": float(redrawn),
         "steps": float(result.step),
         "seconds_training": result.seconds,
         "seconds_compiling": result.seconds_compiling,

@@ -18,7 +18,7 @@ from ._table import StudyTable
 NOISE_SD = 0.01
 COUNTS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 """N_c; the whole grid has 723,134 points."""
-PER_STEP = 2000
+PER_STEP = 1000
 SCHEMES = {"AD": "ep_dl", "ΔND": "ep_dl_delta_nd", "ND": "ep_dl_nd"}
 COLORS = {"AD": "#d55e00", "ΔND": "#8e5aa6", "ND": "#0072b2"}
 

@@ -96,6 +96,8 @@ def table2(
             "paper gives none, so the counts can be compared in their order only.",
             "Most bad starts are those where the drawn u comes near −μ₂ = −0.3 somewhere on the "
             "grid: the rate of v is divided by u + μ₂, and one node and instant there decide L_EP.",
+            "Counted is the first draw. Where a network is trained, a bad start is drawn again "
+            "(`PhysicsInformedNetwork.redraws`).",
             f"A bad end: RE above {BAD_END:g} × the median RE of the cell, counted among the runs "
             "of table1 (NN1 to NN6) and fig9 (best()).",
             "best() begins with a fit to a classical solution: its losses are those after that "
