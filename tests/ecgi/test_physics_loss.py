@@ -161,6 +161,25 @@ def test_the_pieces_of_a_batch_have_its_loss_on_average(clean, network):
         assert np.mean([piece[name] for piece in each]) == pytest.approx(value, rel=1e-4)
 
 
+@pytest.mark.parametrize("rule", [Windows(4, 4), RandomPoints(60, 4)])
+def test_a_batch_cut_into_shares_has_the_mean_of_their_losses(clean, network, rule):
+    objective = physics_objective(clean, collocation=rule)
+    batch = objective.draw(KEY)
+
+    def losses(batch):
+        parts = objective.residuals(network, batch)
+        return np.array([float((part**2).sum()) for part in parts.values()])
+
+    whole = losses(batch)
+    for n_pieces in (1, 2, 4):
+        shares = objective.split(batch, n_pieces)
+        one_by_one = [
+            losses(jax.tree.map(lambda leaf, k=k: leaf[k], shares)) for k in range(n_pieces)
+        ]
+        np.testing.assert_allclose(np.mean(one_by_one, axis=0), whole, rtol=1e-4)
+    assert objective.split(batch, 7) is None
+
+
 @pytest.mark.parametrize("rule", [Windows(2, 4), FixedPoints(50, n_data_instants=3)])
 def test_the_gradient_is_that_of_finite_differences(clean, rule):
     with jax.enable_x64(True):

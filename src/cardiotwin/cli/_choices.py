@@ -1,6 +1,7 @@
 """Names on the command line → method, rule and reference objects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .._checks import check_choice, check_number
@@ -98,12 +99,13 @@ def choose_rule(text: str | None) -> Rule | None:
     return RULES[check_choice(text, "rule", [*RULES, "fixed:VALUE", "discrepancy:SIGMA"])]()
 
 
-def choose_method(name: str, rule: str | None) -> InverseMethod:
-    """Return the method of a name, with the rule or with its own default rule."""
+def choose_method(name: str, rule: str | None, seed: int = 0) -> InverseMethod:
+    """Return the method of a name, with the rule or with its own default rule, and the seed."""
     chosen = choose_rule(rule)
-    return METHODS[check_choice(name, "method", METHODS)](
+    method: Any = METHODS[check_choice(name, "method", METHODS)](
         {} if chosen is None else {"rule": chosen}
     )
+    return replace(method, seed=seed) if hasattr(method, "seed") else method
 
 
 def choose_reference(text: str) -> Reference:

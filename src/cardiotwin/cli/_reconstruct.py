@@ -36,20 +36,25 @@ def reconstruct(
     ] = "average",
     exclude: Annotated[str, typer.Option(help="0-based bad channels, comma-separated.")] = "",
     source: Annotated[str, typer.Option(help="epicardial or transmembrane.")] = "epicardial",
+    cores: Annotated[
+        int, typer.Option(min=1, help="Cores that share the training of a network.")
+    ] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing result folder.")] = False,
     as_json: Json = False,
     seed: Seed = 0,
 ) -> None:
     """Reconstruct heart-surface potentials from body-surface potentials, with a report."""
-    del seed
     from .. import ecgi, report
     from .._checks import check_choice
+    from ..learning import use_cores
     from . import _choices
 
     printer = Printer(as_json)
     # Whatever can be refused is refused before anything long is read or computed.
     report.check_free(out, overwrite=overwrite)
-    solver = _choices.choose_method(method, rule)
+    solver = _choices.choose_method(method, rule, seed)
+    if cores > 1:
+        use_cores(cores)
     case = ecgi.read_case(
         recording,
         geometry=geometry,

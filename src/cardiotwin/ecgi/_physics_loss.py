@@ -79,14 +79,17 @@ class PhysicsObjective(eqx.Module):
             parts["boundary"] = slope / np.sqrt(slope.size)
         return parts
 
-    def split(self, batch: Batch) -> Batch:
-        """Cut a batch of windows into single windows (a leading axis on every leaf).
+    def split(self, batch: Batch, n_pieces: int | None = None) -> Batch | None:
+        """Cut a batch into equal pieces (a leading axis on every leaf).
 
-        The loss of the batch is the mean of the windows' losses, part by part. Points are one
-        piece.
+        The loss of the batch is the mean of the pieces' losses, part by part. Without a number,
+        windows are cut into single windows, and points are one piece.
         """
-        one_each = isinstance(batch, WindowBatch)
-        return jax.tree.map(lambda leaf: leaf[:, None] if one_each else leaf[None], batch)
+        if n_pieces is None:
+            n_pieces = len(batch.starts) if isinstance(batch, WindowBatch) else 1
+        if any(len(leaf) % n_pieces for leaf in jax.tree.leaves(batch)):
+            return None
+        return jax.tree.map(lambda leaf: leaf.reshape(n_pieces, -1, *leaf.shape[1:]), batch)
 
     def _electrophysiology(
         self, fields: Fields, batch: Batch

@@ -26,6 +26,11 @@ class GuessObjective(eqx.Module):
         d = self.physics.derivatives
         return RandomPoints(1, 48).draw(key, d.n_nodes, d.n_times, 0).data_instants
 
+    def split(self, batch: Array, n_pieces: int | None = None) -> Array | None:
+        """Cut a batch into equal pieces, into single instants without a number."""
+        n_pieces = len(batch) if n_pieces is None else n_pieces
+        return None if len(batch) % n_pieces else batch.reshape(n_pieces, -1)
+
     def residuals(self, parameters: Field, batch: Array) -> dict[str, Float[Array, "..."]]:
         """Return the misfit, divided so that its sum of squares is a mean square."""
         found = self.physics.derivatives.maps(parameters, batch)[: len(self.fields)]

@@ -14,6 +14,7 @@ from ._schedules import Constant as Constant
 from ._schedules import CosineDecay as CosineDecay
 from ._schedules import ExponentialDecay as ExponentialDecay
 from ._schedules import Schedule as Schedule
+from ._sharing import use_cores as use_cores
 from ._soap import SOAP as SOAP
 from ._soap import soap_directions as soap_directions
 from ._stopping import EarlyStop as EarlyStop

@@ -2,15 +2,18 @@
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import Mesh
 
 from .._errors import InputError
 from ._objective import Problem
+from ._sharing import on_every_device
 from ._stopping import KeepBest
 from ._weights import FixedWeights
 
@@ -49,6 +52,7 @@ class Recipe(NamedTuple):
     keep_best: KeepBest | None
     many: bool
     length: int
+    mesh: Mesh | None = None
 
 
 class Inputs(NamedTuple):
@@ -92,10 +96,9 @@ def one_step(recipe: Recipe, inputs: Inputs, run: Run, step: Any) -> tuple[Run, 
     draw = 0 if getattr(recipe.optimizer, "one_batch", False) else step
     batch = objective.draw(jax.random.fold_in(inputs.keys, draw))
     split = getattr(objective, "split", None)
-    weights = recipe.weighting.update(
-        run.weights, Problem(residuals, run.weights, split), run.parameters, batch, step
-    )
-    problem = Problem(residuals, weights, split)
+    before = Problem(residuals, run.weights, split, recipe.mesh)
+    weights = recipe.weighting.update(run.weights, before, run.parameters, batch, step)
+    problem = replace(before, weights=weights)
     after = recipe.optimizer.step(problem, run.parameters, run.optimizer, batch, step)
     total = problem.total(after.parts)
     fine = jnp.isfinite(total)
@@ -165,7 +168,7 @@ def _block(recipe: Recipe) -> Any:
         done, run, rows = lax.while_loop(going, body, (jnp.int32(0), run, rows))
         return run, rows, done
 
-    return block
+    return on_every_device(recipe.mesh, block)
 
 
 _COMPILED: OrderedDict[Any, Any] = OrderedDict()

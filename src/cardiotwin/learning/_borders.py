@@ -97,3 +97,9 @@ def names_of_parts(recipe: Recipe, inputs: Inputs, trained: Any) -> tuple[str, .
                 expected="another name" if real else "an array of real numbers",
             )
     return tuple(parts)
+
+
+def cut_and_batch(recipe: Recipe, inputs: Inputs) -> tuple[Any, Any]:
+    """Return how the objective cuts a batch (None if it cannot) and the shapes of a batch."""
+    objective = eqx.combine(inputs.objective, recipe.objective)
+    return getattr(objective, "split", None), jax.eval_shape(objective.draw, inputs.keys)

@@ -7,7 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import Mesh
 from jaxtyping import Float
+
+from ._sharing import mean_of_shares
 
 
 @runtime_checkable
@@ -18,9 +21,11 @@ class Objective(Protocol):
     registered pytree) hands its arrays to the compiled code as arguments, so that other data of
     the same shapes compile nothing anew; any other object is closed over as a constant.
 
-    An objective may also have ``split(batch)``, which cuts a batch into equal independent pieces
-    (a leading axis on every leaf) with L(batch) = mean over pieces of L(piece) for every part;
-    Gauss–Newton methods then need the Jacobian of one piece at a time.
+    An objective may also have ``split(batch, n_pieces=None)``, which cuts a batch into equal
+    independent pieces (a leading axis on every leaf) with L(batch) = mean over pieces of L(piece)
+    for every part: into as many as it can, or into ``n_pieces``, None where that cannot be.
+    Gauss–Newton methods then need the Jacobian of one piece at a time, and several devices share
+    a batch.
     """
 
     def draw(self, key: Any) -> Any:
@@ -40,11 +45,13 @@ class Problem:
         residuals: ``residuals(parameters, batch)`` of the objective.
         weights: one number a part.
         split: the objective's ``split``, None where it has none.
+        mesh: devices that share a batch, None for one device.
     """
 
     residuals: Callable[[Any, Any], dict[str, Any]]
     weights: dict[str, Any]
-    split: Callable[[Any], Any] | None = None
+    split: Callable[..., Any] | None = None
+    mesh: Mesh | None = None
 
     def parts(self, parameters: Any, batch: Any) -> dict[str, Float[Array, ""]]:
         """Return L_name = Σ entry² of every part."""
@@ -66,7 +73,12 @@ class Problem:
         self, parameters: Any, batch: Any
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]], Any]:
         """Return total loss, parts, and the gradient of the total loss."""
-        (total, parts), slope = jax.value_and_grad(self.loss, has_aux=True)(parameters, batch)
+        both = jax.value_and_grad(self.loss, has_aux=True)
+        if self.mesh is None or self.split is None:
+            (total, parts), slope = both(parameters, batch)
+        else:
+            shares = self.split(batch, self.mesh.size)
+            (total, parts), slope = mean_of_shares(both, parameters, shares)
         return total, parts, slope
 
     def vector(self, parameters: Any, batch: Any) -> Float[Array, " n_residuals"]:

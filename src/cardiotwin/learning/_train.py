@@ -22,6 +22,7 @@ from .._types import PathLike
 from . import _checkpoint as checkpoints
 from ._block import Inputs, Recipe, Run, compiled_block, start_run
 from ._borders import (
+    cut_and_batch,
     names_of_parts,
     partition_objective,
     partition_parameters,
@@ -30,6 +31,7 @@ from ._borders import (
 from ._display import make_display
 from ._objective import Objective
 from ._optimizer import Optimizer, settle
+from ._sharing import mesh_for, on_all, on_first
 from ._stopping import EarlyStop, KeepBest, seconds_left
 from ._weights import FixedWeights, Weighting
 
@@ -150,7 +152,9 @@ def train(
     for watcher in (stop, keep_best):
         if watcher is not None:
             watcher.check_names(names)
-    run = start_run(recipe, trained, weighting.initial(names))
+    mesh = None if recipe.many else mesh_for(*cut_and_batch(recipe, inputs))
+    recipe, inputs = recipe._replace(mesh=mesh), on_all(mesh, inputs)
+    run = on_all(mesh, start_run(recipe, trained, weighting.initial(names)))
     settings = checkpoints.describe_recipe(
         parameters=checkpoints.shapes_of(run.parameters),
         optimizer=optimizer,
@@ -159,12 +163,13 @@ def train(
         keep_best=keep_best,
         seed=seeds,
         n_runs=n_runs,
+        **({} if mesh is None else {"devices": mesh.size}),
     )
     step, seconds, blocks = 0, 0.0, []
     if checkpoint is not None:
         saved = checkpoints.begin(checkpoint, settings)
         if saved is not None:
-            run = checkpoints.unpack(run, saved, checkpoint)
+            run = on_all(mesh, checkpoints.unpack(run, saved, checkpoint))
             step, seconds = int(saved["step"]), float(saved["seconds"])
             prefix = "history_"
             blocks = [{k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}]
@@ -208,14 +213,15 @@ def train(
             stopped = _why_over(step, steps, run, blocks, stop)
             if stopped is None and interrupted.is_set():
                 stopped = f"interrupted after step {step}"
-            stopped = _call_back(callbacks, step, means, run, kept, static, stopped)
+            now = on_first(mesh, run.parameters)
+            stopped = _call_back(callbacks, step, means, now, kept, static, stopped)
             if stopped or time.perf_counter() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
                 save()
                 last_save = time.perf_counter()
         save()
     final = run.parameters if keep_best is None else run.best
     return TrainingResult(
-        parameters=eqx.combine(final, kept, static),
+        parameters=eqx.combine(on_first(mesh, final), kept, static),
         history=_joined(blocks),
         step=step,
         stopped=str(stopped),
@@ -246,7 +252,7 @@ def _call_back(
     callbacks: Sequence[Callback],
     step: int,
     losses: dict[str, float],
-    run: Run,
+    trained: Any,
     kept: Any,
     static: Any,
     stopped: str | None,
@@ -254,7 +260,7 @@ def _call_back(
     if not callbacks:
         return stopped
     # Copies: the next block writes over these buffers.
-    current = eqx.combine(jax.tree.map(jnp.copy, run.parameters), kept, static)
+    current = eqx.combine(jax.tree.map(jnp.copy, trained), kept, static)
     for callback in callbacks:
         try:
             wish = callback(step, dict(losses), current)
