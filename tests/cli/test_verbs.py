@@ -354,3 +354,10 @@ def test_square_brackets_survive_the_tables(capsys):
     Printer(as_json=False).table("t [a]", ["x"], [["pip install 'cardiotwin[io]'"]])
     printed = capsys.readouterr().out
     assert "cardiotwin[io]" in printed and "t [a]" in printed
+
+
+def test_the_seed_reaches_methods_that_draw():
+    from cardiotwin.cli._choices import choose_method
+
+    assert [choose_method("network", None, seed).seed for seed in (0, 7)] == [0, 7]
+    assert not hasattr(choose_method("tikhonov2", None, 7), "seed")

@@ -36,6 +36,7 @@ from ._four_d_var import FourDVar as FourDVar
 from ._four_d_var import StartEnsemble as StartEnsemble
 from ._frame_network import FrameNetwork as FrameNetwork
 from ._fundamental_solutions import FundamentalSolutions as FundamentalSolutions
+from ._heart_pose import UnknownPose as UnknownPose
 from ._initializations import Initialization as Initialization
 from ._initializations import LeCun as LeCun
 from ._initializations import Orthogonal as Orthogonal

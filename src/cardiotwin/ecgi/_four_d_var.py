@@ -33,6 +33,7 @@ from ._assimilation_unknowns import (
 )
 from ._descent import Fit, minimize
 from ._gauss_newton import curvature_at
+from ._heart_pose import N_POSE, SETTLED, MovedTissue, UnknownPose
 from ._pacing_search import BeatStart, PacingSearch
 from ._problem import InverseProblem
 from ._reconstruction import Solution, Uncertainty
@@ -90,7 +91,8 @@ class FourDVar:
         model: ionic model.
         diffusion: D in mm² per time unit, a number or one value a node.
         laplacian: of the diffusion and of the prior.
-        unknown: `UnknownDiffusion`, `UnknownParameter`, `UnknownRecovery`: estimated as well.
+        unknown: `UnknownDiffusion`, `UnknownParameter`, `UnknownRecovery`, `UnknownPose`:
+            estimated as well.
         search: where the descent starts.
         gain: g if it is known (1 for the simulated cases), None to estimate it.
         noise_sd: σ of one lead if it is known: the data are never trusted more than this.
@@ -128,7 +130,7 @@ class FourDVar:
     model: IonicModel = field(default_factory=AlievPanfilov)
     diffusion: float | ArrayLike = 10.0
     laplacian: SurfaceLaplacian = field(default_factory=PaperLaplacian)
-    unknown: Sequence[TissueUnknown] = ()
+    unknown: Sequence[TissueUnknown | UnknownPose] = ()
     search: PacingSearch = field(default_factory=PacingSearch)
     gain: float | None = None
     noise_sd: float | None = None
@@ -149,13 +151,26 @@ class FourDVar:
         check_count(self.n_modes, "n_modes", at_least=2)
         check_count(self.max_evaluations, "max_evaluations", at_least=SCREENING)
         for unknown in self.unknown:
+            if isinstance(unknown, UnknownPose):
+                continue
             if not isinstance(unknown, TissueUnknown):
                 raise InputError(
                     "unknown",
                     found=repr(unknown),
-                    expected="UnknownDiffusion(), UnknownParameter(...) or UnknownRecovery()",
+                    expected="UnknownDiffusion(), UnknownParameter(...), UnknownRecovery() or "
+                    "UnknownPose()",
                 )
             unknown.check(self.model)
+
+    @property
+    def fields(self) -> tuple[TissueUnknown, ...]:
+        """What is unknown about the tissue."""
+        return tuple(one for one in self.unknown if not isinstance(one, UnknownPose))
+
+    @property
+    def pose(self) -> UnknownPose | None:
+        """The unknown pose of the heart, None where it is known."""
+        return next((one for one in self.unknown if isinstance(one, UnknownPose)), None)
 
     def solve(self, problem: InverseProblem) -> Solution:
         """Return the beat that starts from the most probable initial state."""
@@ -164,8 +179,12 @@ class FourDVar:
             return self._solve(problem)
 
     def _solve(self, problem: InverseProblem) -> Solution:
+        if self.pose is not None:
+            self.pose.check_operator(problem)
         tissue, fit, start, n_starts = self.first_fit(problem)
-        if not fit.converged:
+        if self.pose is not None:
+            tissue, fit = self._moved(problem, tissue, fit, self.pose)
+        elif not fit.converged:
             fit = self._descend(tissue, fit.xi, self.max_evaluations)
         potentials = fitted_potentials(tissue, fit.xi)
         return Solution(
@@ -223,14 +242,14 @@ class FourDVar:
             )
         matrix = diffusion_matrix(heart, self.diffusion, self.laplacian)
         rate = diffusion_rate(matrix, self.laplacian.mass(heart))
-        n_most = max([self.n_modes, *(getattr(one, "n_modes", 1) for one in self.unknown)])
+        n_most = max([self.n_modes, *(getattr(one, "n_modes", 1) for one in self.fields)])
         modes = SurfaceModes.of(heart, self.laplacian, n_most)
         front = self.model.front_thickness(float(np.mean(np.asarray(self.diffusion))))
         length = 0.75 * max(front, heart.mean_edge_mm)
         bases = [modes.basis(self.logit_sd, length, self.n_modes)]
-        bases += [unknown.basis(modes) for unknown in self.unknown]
-        reach = sum(one.reach for one in self.unknown if isinstance(one, UnknownRecovery))
-        names = ("initial", *(unknown.name for unknown in self.unknown))
+        bases += [unknown.basis(modes) for unknown in self.fields]
+        reach = sum(one.reach for one in self.fields if isinstance(one, UnknownRecovery))
+        names = ("initial", *(unknown.name for unknown in self.fields))
         # Room for a larger D where it is unknown.
         fastest = rate * (4.0 if "diffusion" in names else 1.0)
         left, values, right = np.linalg.svd(problem.matrix, full_matrices=False)
@@ -296,6 +315,23 @@ class FourDVar:
             white=white,
         )
 
+    def _moved(
+        self, problem: InverseProblem, tissue: TissueLeads, fit: Fit, unknown: UnknownPose
+    ) -> tuple[MovedTissue, Fit]:
+        """Descend with the pose among the unknowns, each time about the pose found before."""
+        pose, evaluations = np.zeros(N_POSE), fit.evaluations
+        moved = MovedTissue.of(tissue, unknown, problem, pose)
+        xi = moved.extended(fit.xi)
+        for round_number in range(unknown.rounds):
+            if round_number:
+                moved = MovedTissue.of(tissue, unknown, problem, pose)
+            fit = self._descend(moved, xi, self.max_evaluations)
+            xi, before, pose = fit.xi, pose, np.asarray(moved.pose(fit.xi))
+            evaluations += fit.evaluations
+            if np.abs(pose - before).max() < SETTLED:
+                break
+        return moved, replace(fit, evaluations=evaluations)
+
     def _spread(self, tissue: TissueLeads, fit: Fit) -> Uncertainty | None:
         if self.uncertainty is None:
             return None
@@ -351,6 +387,8 @@ class FourDVar:
             "evaluations": float(fit.evaluations),
             "noise_sd": float(np.sqrt(fit.misfit / tissue.data.size)),
         }
+        if isinstance(tissue, MovedTissue) and self.pose is not None:
+            diagnostics |= self.pose.told(np.asarray(tissue.pose(fit.xi)))
         for name, values in fields.items():
             if name == "diffusion":
                 diagnostics["diffusion"] = float(

@@ -155,6 +155,16 @@ class InverseProblem:
         times = self.times_ms if same else np.arange(samples.shape[1], dtype=float)
         return self._changed(body_potentials=freeze(samples.copy()), times_ms=times)
 
+    def with_matrix(self, matrix: ArrayLike) -> "InverseProblem":
+        """Return the same leads and data with another operator matrix, of the same shape."""
+        shape = self.operator.matrix.shape
+        array = check_array(matrix, "matrix", shape=shape)
+        old = self.operator
+        operator = ObservationOperator(
+            array, old.source, old.heart, old.observed, old.description, old.leads
+        )
+        return self._changed(operator=operator)
+
     @property
     def n_leads(self) -> int:
         """Number of channels in the recording, the excluded ones included."""

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from .._checks import check_count, check_number
+from .._errors import InputError
 from ..geometry import Surface
 from ._assimilation_unknowns import SurfaceModes, UnknownParameter
 from ._descent import Fit, minimize
@@ -136,6 +137,13 @@ class WeakFourDVar:
         check_count(self.first_evaluations, "first_evaluations")
         check_count(self.max_evaluations, "max_evaluations")
         check_number(self.tolerance, "tolerance", above=0)
+        if self.strong.pose is not None:
+            raise InputError(
+                "strong",
+                found="an unknown pose beside the errors of the model",
+                expected="one of the two",
+                advice="Leave UnknownPose to FourDVar.",
+            )
 
     def solve(self, problem: InverseProblem) -> Solution:
         """Return the beat of the most probable errors."""

@@ -86,6 +86,11 @@ ASSIMILATION: dict[str, Build] = {
 }
 
 
+def four_d_var_moved() -> Any:
+    """Return the strong constraint with the place of the heart estimated too."""
+    return ecgi.FourDVar(gain=1.0, unknown=(ecgi.UnknownPose(),))
+
+
 def four_d_var_free() -> Any:
     """Return the strong constraint with diffusion and amplitude estimated too."""
     return ecgi.FourDVar(unknown=(ecgi.UnknownDiffusion(),))

@@ -21,6 +21,7 @@ CLASSICAL: dict[str, Build] = {
 PHYSICS: dict[str, Build] = {
     **methods.ASSIMILATION,
     "4D-Var, D and gain unknown": methods.physics(methods.four_d_var_free),
+    "4D-Var, pose unknown": methods.physics(methods.four_d_var_moved),
     "network, best()": methods.preset("best"),
     "network, ionic model chosen": methods.best_of_ionic_models,
 }

@@ -1,0 +1,183 @@
+"""Where the heart lies in the torso, estimated from the beat together with its start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from .._checks import check_count, check_number
+from .._errors import InputError
+from .._threads import map_threads
+from ..geometry import Surface
+from ._operator import ObservationOperator, Source
+from ._problem import InverseProblem
+from ._tissue_leads import TissueLeads
+from ._transfer import transfer_matrix
+
+N_POSE = 6
+"""Three numbers for the shift, three for the turn."""
+
+STEP = 0.02
+"""Step of the differences, in prior standard deviations."""
+
+SETTLED = 0.1
+"""Change of the pose, in prior standard deviations, below which the operator is not made anew."""
+
+Pose = Float[np.ndarray, " 6"]
+
+
+@dataclass(frozen=True)
+class UnknownPose:
+    """Let the heart lie elsewhere: shifted by a few mm, turned by some degrees about its centroid.
+
+    R(θ) = R(θ₀) + Σ_k (θ_k − θ₀_k) ∂R/∂θ_k within a descent, with θ₀ the pose of the last one:
+    the operator and its six derivatives (differences) are computed anew for every descent. Nodes
+    move with the heart, so that potentials are returned at the same nodes.
+
+    Args:
+        shift_sd_mm: prior standard deviation of the shift, along each axis.
+        turn_sd_degrees: prior standard deviation of the turn, about each axis.
+        rounds: most descents, each about the pose of the one before.
+        forward: from a heart surface to the operator; `transfer_matrix` to the torso of the
+            problem's operator by default (a torso without lungs, epicardial potentials).
+
+    Raises:
+        InputError: a setting out of range; when used: an operator that ``forward`` does not make.
+
+    Source: own.
+
+    >>> UnknownPose().name
+    'pose'
+    """
+
+    shift_sd_mm: float = 5.0
+    turn_sd_degrees: float = 5.0
+    rounds: int = 4
+    forward: Callable[[Surface], ObservationOperator] | None = None
+
+    name = "pose"
+
+    def __post_init__(self):
+        check_number(self.shift_sd_mm, "shift_sd_mm", above=0)
+        check_number(self.turn_sd_degrees, "turn_sd_degrees", above=0)
+        check_count(self.rounds, "rounds")
+
+    def told(self, pose: Pose) -> dict[str, float]:
+        """Return shift in mm and turn (rotation vector) in degrees."""
+        shift, turn = self.shift_sd_mm * pose[:3], self.turn_sd_degrees * pose[3:]
+        found = {f"shift_{axis}_mm": float(v) for axis, v in zip("xyz", shift, strict=True)}
+        return found | {
+            f"turn_{axis}_degrees": float(v) for axis, v in zip("xyz", turn, strict=True)
+        }
+
+    def matrix(self, problem: InverseProblem, pose: Pose) -> Float[np.ndarray, "n_kept n_nodes"]:
+        """Return the problem's matrix as it is with the heart at a pose (in prior units)."""
+        heart, operator = problem.heart, problem.operator
+        if heart is None or (self.forward is None and operator.observed is None):
+            raise InputError(
+                "problem",
+                found="an operator without heart and torso",
+                expected="surfaces, so that it can be computed with the heart elsewhere",
+                advice="Use transfer_matrix(heart, torso), or give UnknownPose(forward=...).",
+            )
+        turn = Rotation.from_rotvec(self.turn_sd_degrees * pose[3:], degrees=True).as_matrix()
+        moved = heart.moved(self.shift_sd_mm * pose[:3], turn)
+        if self.forward is not None:
+            made = self.forward(moved)
+        else:
+            assert operator.observed is not None
+            made = transfer_matrix(moved, operator.observed)
+        found = made.matrix
+        if operator.leads is not None and found.shape != operator.matrix.shape:
+            found = operator.leads @ found
+        return problem.with_matrix(np.asarray(found)).matrix
+
+    def check_operator(self, problem: InverseProblem) -> None:
+        """Refuse an operator that is not what ``forward`` makes of the heart where it is."""
+        if self.forward is None and problem.operator.source is not Source.EPICARDIAL:
+            raise InputError(
+                "problem",
+                found=f"an operator of the {problem.operator.source.value}",
+                expected="epicardial potentials, for which the way from elsewhere is known",
+                advice="Give UnknownPose(forward=...) what made the operator.",
+            )
+        made = self.matrix(problem, np.zeros(N_POSE))
+        off = np.linalg.norm(made - problem.matrix) / np.linalg.norm(problem.matrix)
+        if off > 0.01:
+            raise InputError(
+                "problem",
+                found=f"an operator that differs by {off:.1%} from the one computed for its heart",
+                expected="the same, so that it can be computed with the heart elsewhere",
+                advice="Give UnknownPose(forward=...) what made the operator.",
+            )
+
+    def linearized(
+        self, problem: InverseProblem, pose: Pose
+    ) -> tuple[Float[np.ndarray, "n_kept n_nodes"], Float[np.ndarray, "6 n_kept n_nodes"]]:
+        """Return R₀ and ∂R/∂θ with R(θ) ≈ R₀ + Σ θ_k ∂R/∂θ_k about a pose, θ in prior units."""
+        poses = [pose, *(pose + STEP * np.eye(N_POSE))]
+        here, *there = map_threads(lambda one: self.matrix(problem, one), poses)
+        changes = np.stack([(one - here) / STEP for one in there])
+        return here - np.tensordot(pose, changes, axes=1), changes
+
+
+_SETTINGS = ["names", "stepper", "steps_per_sample", "free_gain"]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[
+        "changes",
+        *(item.name for item in fields(TissueLeads) if item.name not in _SETTINGS),
+    ],
+    meta_fields=_SETTINGS,
+)
+@dataclass(frozen=True, eq=False)
+class MovedTissue(TissueLeads):
+    """The map ξ ↦ leads of a heart whose pose is among the coefficients.
+
+    They come after those of the fields and before the gain; ``leads`` is R₀.
+
+    Attributes:
+        changes: (6, n_leads, n_nodes) ∂R/∂θ.
+    """
+
+    changes: Float[Array | np.ndarray, "6 n_leads n_nodes"]
+
+    @classmethod
+    def of(
+        cls, tissue: TissueLeads, unknown: UnknownPose, problem: InverseProblem, pose: Pose
+    ) -> "MovedTissue":
+        """Let the heart of a tissue move; all leads count, in single precision."""
+        start, changes = unknown.linearized(problem, pose)
+        parts = {item.name: getattr(tissue, item.name) for item in fields(TissueLeads)}
+        parts |= {"leads": jnp.asarray(start, jnp.float32)}
+        parts |= {"data": jnp.asarray(problem.data.T, jnp.float32)}
+        return cls(**parts, changes=jnp.asarray(changes, jnp.float32))
+
+    @property
+    def n_coefficients(self) -> int:
+        """Length of ξ."""
+        return super().n_coefficients + N_POSE
+
+    def extended(self, xi: Float[np.ndarray, " n_fields"]) -> Float[np.ndarray, " n_coefficients"]:
+        """Return coefficients of the tissue where it is taken to be."""
+        last = len(xi) - self.free_gain
+        return np.concatenate([xi[:last], np.zeros(N_POSE), xi[last:]])
+
+    def pose(self, xi: Any) -> Any:
+        """Return θ in prior units."""
+        first = sum(basis.shape[1] for basis in self.bases)
+        return xi[first : first + N_POSE]
+
+    def predict(self, xi: Any) -> Any:
+        """Return h(ξ), (n_times, n_leads)."""
+        leads = self.leads + jnp.tensordot(self.pose(xi), self.changes, axes=1)
+        return TissueLeads.predict(replace(self, leads=leads), xi)
