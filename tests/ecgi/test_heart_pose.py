@@ -36,26 +36,34 @@ def matched(cases):
 def test_the_operator_of_a_pose_is_that_of_a_moved_heart(cases, matched):
     unknown = UnknownPose(shift_sd_mm=4.0, turn_sd_degrees=5.0)
     rest = np.zeros(6)
-    np.testing.assert_allclose(unknown.matrix(matched, rest), matched.matrix, atol=1e-12)
+    np.testing.assert_allclose(unknown.at(matched, rest).matrix, matched.matrix, atol=1e-12)
     turned = np.array([0, 0, 0, 0, 2.0, 0])  # 10° about the front–back axis
     expected = cases["rotated 10°"].operator.matrix
-    np.testing.assert_allclose(unknown.matrix(matched, turned), expected, atol=1e-12)
-    told = unknown.told(np.array([1, 0, -1, 0, 2.0, 0]))
+    np.testing.assert_allclose(unknown.at(matched, turned).matrix, expected, atol=1e-12)
+    pose = np.array([1, 0, -1, 0, 2.0, 0])
+    told = unknown.told(pose)
     assert told["shift_x_mm"] == 4 and told["shift_z_mm"] == -4 and told["turn_y_degrees"] == 10
+    there = unknown.moved(matched, told | {"gain": 1.0})
+    np.testing.assert_allclose(there.matrix, unknown.at(matched, pose).matrix, atol=1e-12)
+    assert there.heart is not None and matched.heart is not None
+    shift = there.heart.centroid_mm - matched.heart.centroid_mm
+    np.testing.assert_allclose(shift, [4, 0, -4], atol=1e-9)
+    with pytest.raises(InputError, match="shift_x_mm"):
+        unknown.moved(matched, {"gain": 1.0})
 
 
 def test_the_linearized_operator_has_an_error_of_second_order(matched):
     unknown, pose = UnknownPose(), np.array([0.3, -0.2, 0.1, 0.4, -0.5, 0.2])
     start, changes = unknown.linearized(matched, pose)
     np.testing.assert_allclose(
-        start + np.tensordot(pose, changes, axes=1), unknown.matrix(matched, pose), atol=1e-12
+        start + np.tensordot(pose, changes, axes=1), unknown.at(matched, pose).matrix, atol=1e-12
     )
     away = np.array([0.5, 0.4, -0.6, 0.3, 0.7, -0.4])
 
     def left(step):
         there = pose + step * away
         linear = start + np.tensordot(there, changes, axes=1)
-        return np.linalg.norm(linear - unknown.matrix(matched, there))
+        return np.linalg.norm(linear - unknown.at(matched, there).matrix)
 
     assert 3.2 < left(1.0) / left(0.5) < 4.8
 
@@ -66,7 +74,7 @@ def test_leads_that_are_left_out_and_a_reference_stay_so(cases):
     problem = InverseProblem(
         case.operator, data, reference=ecgi.CommonAverage(), exclude=[3], leads=np.arange(100)
     )
-    moved = UnknownPose().matrix(problem, np.full(6, 0.5))
+    moved = UnknownPose().at(problem, np.full(6, 0.5)).matrix
     assert moved.shape == problem.matrix.shape
     np.testing.assert_allclose(moved.sum(axis=0), 0, atol=1e-12)
 

@@ -168,6 +168,11 @@ class FourDVar:
         return tuple(one for one in self.unknown if not isinstance(one, UnknownPose))
 
     @property
+    def noise_floor(self) -> float:
+        """σ² of one lead below which the data are not trusted, 0 where it is not known."""
+        return 0.0 if self.noise_sd is None else self.noise_sd**2
+
+    @property
     def pose(self) -> UnknownPose | None:
         """The unknown pose of the heart, None where it is known."""
         return next((one for one in self.unknown if isinstance(one, UnknownPose)), None)
@@ -309,7 +314,7 @@ class FourDVar:
         return minimize(
             tissue,
             xi,
-            noise_floor=0.0 if self.noise_sd is None else self.noise_sd**2,
+            noise_floor=self.noise_floor,
             max_evaluations=evaluations,
             tolerance=self.tolerance,
             white=white,

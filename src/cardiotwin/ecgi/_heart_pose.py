@@ -1,6 +1,6 @@
 """Where the heart lies in the torso, estimated from the beat together with its start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -77,10 +77,22 @@ class UnknownPose:
             f"turn_{axis}_degrees": float(v) for axis, v in zip("xyz", turn, strict=True)
         }
 
-    def matrix(self, problem: InverseProblem, pose: Pose) -> Float[np.ndarray, "n_kept n_nodes"]:
-        """Return the problem's matrix as it is with the heart at a pose (in prior units)."""
-        heart, operator = problem.heart, problem.operator
-        if heart is None or (self.forward is None and operator.observed is None):
+    def moved(self, problem: InverseProblem, found: Mapping[str, float]) -> InverseProblem:
+        """Return the problem with the heart where it was found, for other methods.
+
+        Args:
+            problem: that was solved.
+            found: diagnostics of the solution, or shifts and turns named like these.
+        """
+        names = list(self.told(np.zeros(N_POSE)))
+        values = np.array([check_number(found.get(name), f"found[{name!r}]") for name in names])
+        sds = np.repeat([self.shift_sd_mm, self.turn_sd_degrees], 3)
+        return self.at(problem, values / sds)
+
+    def at(self, problem: InverseProblem, pose: Pose) -> InverseProblem:
+        """Return the problem with the heart at a pose in prior units."""
+        heart, old = problem.heart, problem.operator
+        if heart is None or (self.forward is None and old.observed is None):
             raise InputError(
                 "problem",
                 found="an operator without heart and torso",
@@ -90,14 +102,17 @@ class UnknownPose:
         turn = Rotation.from_rotvec(self.turn_sd_degrees * pose[3:], degrees=True).as_matrix()
         moved = heart.moved(self.shift_sd_mm * pose[:3], turn)
         if self.forward is not None:
-            made = self.forward(moved)
+            matrix = self.forward(moved).matrix
         else:
-            assert operator.observed is not None
-            made = transfer_matrix(moved, operator.observed)
-        found = made.matrix
-        if operator.leads is not None and found.shape != operator.matrix.shape:
-            found = operator.leads @ found
-        return problem.with_matrix(np.asarray(found)).matrix
+            assert old.observed is not None
+            matrix = transfer_matrix(moved, old.observed).matrix
+        if old.leads is not None and matrix.shape != old.matrix.shape:
+            matrix = old.leads @ matrix
+        return problem.with_operator(
+            ObservationOperator(
+                np.asarray(matrix), old.source, moved, old.observed, old.description, old.leads
+            )
+        )
 
     def check_operator(self, problem: InverseProblem) -> None:
         """Refuse an operator that is not what ``forward`` makes of the heart where it is."""
@@ -108,7 +123,7 @@ class UnknownPose:
                 expected="epicardial potentials, for which the way from elsewhere is known",
                 advice="Give UnknownPose(forward=...) what made the operator.",
             )
-        made = self.matrix(problem, np.zeros(N_POSE))
+        made = self.at(problem, np.zeros(N_POSE)).matrix
         off = np.linalg.norm(made - problem.matrix) / np.linalg.norm(problem.matrix)
         if off > 0.01:
             raise InputError(
@@ -123,7 +138,7 @@ class UnknownPose:
     ) -> tuple[Float[np.ndarray, "n_kept n_nodes"], Float[np.ndarray, "6 n_kept n_nodes"]]:
         """Return R₀ and ∂R/∂θ with R(θ) ≈ R₀ + Σ θ_k ∂R/∂θ_k about a pose, θ in prior units."""
         poses = [pose, *(pose + STEP * np.eye(N_POSE))]
-        here, *there = map_threads(lambda one: self.matrix(problem, one), poses)
+        here, *there = map_threads(lambda one: self.at(problem, one).matrix, poses)
         changes = np.stack([(one - here) / STEP for one in there])
         return here - np.tensordot(pose, changes, axes=1), changes
 

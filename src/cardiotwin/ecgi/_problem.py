@@ -155,14 +155,9 @@ class InverseProblem:
         times = self.times_ms if same else np.arange(samples.shape[1], dtype=float)
         return self._changed(body_potentials=freeze(samples.copy()), times_ms=times)
 
-    def with_matrix(self, matrix: ArrayLike) -> "InverseProblem":
-        """Return the same leads and data with another operator matrix, of the same shape."""
-        shape = self.operator.matrix.shape
-        array = check_array(matrix, "matrix", shape=shape)
-        old = self.operator
-        operator = ObservationOperator(
-            array, old.source, old.heart, old.observed, old.description, old.leads
-        )
+    def with_operator(self, operator: ObservationOperator) -> "InverseProblem":
+        """Return the same leads and data with another operator of the same shape."""
+        check_array(operator.matrix, "operator", shape=self.operator.matrix.shape)
         return self._changed(operator=operator)
 
     @property

@@ -160,7 +160,7 @@ class WeakFourDVar:
         fit = minimize(
             tissue,
             tissue.extended(first.xi),
-            noise_floor=0.0 if self.strong.noise_sd is None else self.strong.noise_sd**2,
+            noise_floor=self.strong.noise_floor,
             max_evaluations=self.max_evaluations,
             tolerance=self.tolerance,
             white=True,

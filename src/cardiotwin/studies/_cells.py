@@ -243,19 +243,26 @@ class Runner:
         run = self.blank(
             cell,
             setting.seed,
-            relative_error=score.relative_error,
-            correlation=score.correlation,
-            mse=score.mse,
             data_loss=told.pop("data_loss", None),
             physics_loss=told.pop("physics_loss", None),
-            seconds=found.seconds,
-            recipe=recipe(found.method),
-            status=found.status,
             details=short(told | _more(score, found)),
+            **outcome(found, score),
         )
         if keep is not None:
             keep(cell, run, found, setting)
         return run
+
+
+def outcome(found: ecgi.Reconstruction, score: ecgi.Metrics) -> dict[str, Any]:
+    """Return what the row of every run says: its score, time, settings and status."""
+    return {
+        "relative_error": score.relative_error,
+        "correlation": score.correlation,
+        "mse": score.mse,
+        "seconds": found.seconds,
+        "recipe": recipe(found.method),
+        "status": found.status,
+    }
 
 
 def _more(score: ecgi.Metrics, found: ecgi.Reconstruction) -> dict[str, float]:

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from .. import ecgi
 from .._types import PathLike
 from ..report import make_template
-from ._cells import Budget, Cell, Runner, Setting, notes, recipe, spread
+from ._cells import Budget, Cell, Runner, Setting, notes, outcome, recipe, spread
 from ._methods import preset
 from ._run_table import Run
 from ._table import StudyTable
@@ -109,15 +109,10 @@ def _run(runner: Runner, cell: Cell, setting: Setting) -> Run:
     return runner.blank(
         cell,
         setting.seed,
-        relative_error=score.relative_error,
-        correlation=score.correlation,
-        mse=score.mse,
         data_loss=told.pop("data_loss"),
         physics_loss=told.pop("physics_loss"),
-        seconds=found.seconds,
-        recipe=recipe(method),
-        status=found.status,
         details=told | {"on": on, "off": off, "own_on": own_on, "own_off": own_off},
+        **outcome(found, score) | {"recipe": recipe(method)},
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import ecgi
 from .._types import PathLike
-from ._cells import Budget, Build, Cell, Runner, Setting, notes, recipe, short, spread
+from ._cells import Budget, Build, Cell, Runner, Setting, notes, outcome, short, spread
 from ._methods import four_d_var, physics, preset
 from ._run_table import Run
 from ._table import StudyTable
@@ -115,13 +115,8 @@ def _run(runner: Runner, cell: Cell, setting: Setting) -> Run:
     return runner.blank(
         cell,
         setting.seed,
-        relative_error=score.relative_error,
-        correlation=score.correlation,
-        mse=score.mse,
-        seconds=found.seconds,
-        recipe=recipe(method),
-        status=found.status,
         details=short(numbers),
+        **outcome(found, score),
     )
 
 
