@@ -120,6 +120,12 @@ def test_a_misplaced_heart_is_found(cases, name):
         assert abs(turn[1] + 10) < 3
 
 
+def test_a_pose_that_has_not_settled_is_told(cases):
+    problem = cases["displaced 10 mm"].problem(0.01, seed=0)
+    method = FourDVar(gain=1.0, search=SEARCH, n_modes=100, unknown=(UnknownPose(rounds=1),))
+    assert "still moved" in method.solve(problem).status
+
+
 def test_operators_that_cannot_be_moved_are_refused(matched):
     method = FourDVar(gain=1.0, search=SEARCH, unknown=(UnknownPose(),))
     bare = InverseProblem(matched.operator.matrix, matched.data, times_ms=matched.times_ms)
@@ -133,5 +139,7 @@ def test_operators_that_cannot_be_moved_are_refused(matched):
     )
     with pytest.raises(InputError, match=r"differs by 16\.7%"):
         method.solve(InverseProblem(other, matched.data, times_ms=matched.times_ms))
+    with pytest.raises(InputError, match="several poses"):
+        FourDVar(unknown=(UnknownPose(), UnknownPose()))
     with pytest.raises(InputError, match="one of the two"):
         WeakFourDVar(method)

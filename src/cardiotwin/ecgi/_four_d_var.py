@@ -33,7 +33,7 @@ from ._assimilation_unknowns import (
 )
 from ._descent import Fit, minimize
 from ._gauss_newton import curvature_at
-from ._heart_pose import N_POSE, SETTLED, MovedTissue, UnknownPose
+from ._heart_pose import FARTHEST, N_POSE, SETTLED, MovedTissue, UnknownPose
 from ._pacing_search import BeatStart, PacingSearch
 from ._problem import InverseProblem
 from ._reconstruction import Solution, Uncertainty
@@ -161,9 +161,11 @@ class FourDVar:
                     "UnknownPose()",
                 )
             unknown.check(self.model)
+        if sum(isinstance(one, UnknownPose) for one in self.unknown) > 1:
+            raise InputError("unknown", found="several poses", expected="one UnknownPose()")
 
     @property
-    def fields(self) -> tuple[TissueUnknown, ...]:
+    def tissue_unknowns(self) -> tuple[TissueUnknown, ...]:
         """What is unknown about the tissue."""
         return tuple(one for one in self.unknown if not isinstance(one, UnknownPose))
 
@@ -187,14 +189,18 @@ class FourDVar:
         if self.pose is not None:
             self.pose.check_operator(problem)
         tissue, fit, start, n_starts = self.first_fit(problem)
+        settled = True
         if self.pose is not None:
-            tissue, fit = self._moved(problem, tissue, fit, self.pose)
+            tissue, fit, settled = self._moved(problem, tissue, fit, self.pose)
         elif not fit.converged:
             fit = self._descend(tissue, fit.xi, self.max_evaluations)
         potentials = fitted_potentials(tissue, fit.xi)
+        status = status_of(tissue, fit, potentials)
+        if status == "solved" and not settled:
+            status = "the heart still moved in the last descent: raise rounds of UnknownPose"
         return Solution(
             heart_potentials=potentials,
-            status=status_of(tissue, fit, potentials),
+            status=status,
             uncertainty=self._spread(tissue, fit),
             diagnostics=self.diagnostics(tissue, fit, start, n_starts),
         )
@@ -247,14 +253,14 @@ class FourDVar:
             )
         matrix = diffusion_matrix(heart, self.diffusion, self.laplacian)
         rate = diffusion_rate(matrix, self.laplacian.mass(heart))
-        n_most = max([self.n_modes, *(getattr(one, "n_modes", 1) for one in self.fields)])
+        n_most = max([self.n_modes, *(getattr(one, "n_modes", 1) for one in self.tissue_unknowns)])
         modes = SurfaceModes.of(heart, self.laplacian, n_most)
         front = self.model.front_thickness(float(np.mean(np.asarray(self.diffusion))))
         length = 0.75 * max(front, heart.mean_edge_mm)
         bases = [modes.basis(self.logit_sd, length, self.n_modes)]
-        bases += [unknown.basis(modes) for unknown in self.fields]
-        reach = sum(one.reach for one in self.fields if isinstance(one, UnknownRecovery))
-        names = ("initial", *(unknown.name for unknown in self.fields))
+        bases += [unknown.basis(modes) for unknown in self.tissue_unknowns]
+        reach = sum(one.reach for one in self.tissue_unknowns if isinstance(one, UnknownRecovery))
+        names = ("initial", *(unknown.name for unknown in self.tissue_unknowns))
         # Room for a larger D where it is unknown.
         fastest = rate * (4.0 if "diffusion" in names else 1.0)
         left, values, right = np.linalg.svd(problem.matrix, full_matrices=False)
@@ -322,20 +328,26 @@ class FourDVar:
 
     def _moved(
         self, problem: InverseProblem, tissue: TissueLeads, fit: Fit, unknown: UnknownPose
-    ) -> tuple[MovedTissue, Fit]:
-        """Descend with the pose among the unknowns, each time about the pose found before."""
-        pose, evaluations = np.zeros(N_POSE), fit.evaluations
-        moved = MovedTissue.of(tissue, unknown, problem, pose)
+    ) -> tuple[MovedTissue, Fit, bool]:
+        """Descend with the pose among the unknowns, each time about the pose found before.
+
+        Returns the last tissue and fit, and whether the pose has settled.
+        """
+        about, evaluations, settled = np.zeros(N_POSE), fit.evaluations, False
+        moved = MovedTissue.of(tissue, unknown, problem, about)
         xi = moved.extended(fit.xi)
         for round_number in range(unknown.rounds):
             if round_number:
-                moved = MovedTissue.of(tissue, unknown, problem, pose)
+                moved = MovedTissue.of(tissue, unknown, problem, about)
             fit = self._descend(moved, xi, self.max_evaluations)
-            xi, before, pose = fit.xi, pose, np.asarray(moved.pose(fit.xi))
             evaluations += fit.evaluations
-            if np.abs(pose - before).max() < SETTLED:
+            found = np.asarray(moved.pose(fit.xi))
+            settled = bool(np.abs(found - about).max() < SETTLED)
+            if settled:
                 break
-        return moved, replace(fit, evaluations=evaluations)
+            # A linear operator may send the heart out of the torso: no farther than believable.
+            xi, about = fit.xi, np.clip(found, -FARTHEST, FARTHEST)
+        return moved, replace(fit, evaluations=evaluations), settled
 
     def _spread(self, tissue: TissueLeads, fit: Fit) -> Uncertainty | None:
         if self.uncertainty is None:

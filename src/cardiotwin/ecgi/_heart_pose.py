@@ -30,6 +30,9 @@ STEP = 0.02
 SETTLED = 0.1
 """Change of the pose, in prior standard deviations, below which the operator is not made anew."""
 
+FARTHEST = 3.0
+"""Pose, in prior standard deviations, about which an operator is made at most."""
+
 Pose = Float[np.ndarray, " 6"]
 
 
