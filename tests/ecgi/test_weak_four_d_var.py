@@ -76,7 +76,7 @@ def erring(matched):
         start = fit_coefficients(np.asarray(strong.bases[0], float), logit + 8)
         tissue = ERROR.allow(strong, SurfaceModes.of(BALL, PaperLaplacian(), ERROR.n_modes))
     xi = tissue.extended(start)
-    xi[len(start) :] = 0.5 * np.random.default_rng(1).normal(size=tissue.n_errors)
+    xi[len(start) :] = 0.5 * np.random.default_rng(1).normal(size=tissue.n_further)
     return strong, start, tissue, xi
 
 

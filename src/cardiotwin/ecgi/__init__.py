@@ -67,6 +67,7 @@ from ._path import SpectralPath as SpectralPath
 from ._path import tikhonov_path as tikhonov_path
 from ._path import truncated_path as truncated_path
 from ._physics_informed import PhysicsInformedNetwork as PhysicsInformedNetwork
+from ._physics_loss import LARGEST_IMBALANCE as LARGEST_IMBALANCE
 from ._physics_loss import PhysicsObjective as PhysicsObjective
 from ._physics_loss import full_grid_losses as full_grid_losses
 from ._physics_loss import imbalance as imbalance

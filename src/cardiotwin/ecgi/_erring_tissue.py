@@ -1,6 +1,6 @@
 """Simulated tissue whose model errs: an unknown current, different in space and time."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from ..tissue import State, make_step
-from ._tissue_leads import TissueLeads
-
-_SETTINGS = ["names", "stepper", "steps_per_sample", "free_gain"]
+from ._tissue_leads import ARRAYS, SETTINGS, TissueLeads
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["model", "error"], meta_fields=[])
@@ -53,20 +51,13 @@ class ErringModel:
 
 
 @partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "modes",
-        "hats",
-        *(item.name for item in fields(TissueLeads) if item.name not in _SETTINGS),
-    ],
-    meta_fields=_SETTINGS,
+    jax.tree_util.register_dataclass, data_fields=[*ARRAYS, "modes", "hats"], meta_fields=SETTINGS
 )
 @dataclass(frozen=True, eq=False)
 class ErringTissue(TissueLeads):
     """The map ξ ↦ leads with an `ErringModel`: its errors are among the coefficients.
 
-    e(x, t) = Σ ξ_kj φ_j(x) T_k(t), with ξ ~ N(0, I). The coefficients come after those of the
-    fields and before the gain.
+    e(x, t) = Σ ξ_kj φ_j(x) T_k(t), with ξ ~ N(0, I).
 
     Attributes:
         modes: (n_nodes, n_modes) φ, whose length is the errors' standard deviation.
@@ -84,29 +75,16 @@ class ErringTissue(TissueLeads):
         hats: Float[Array, "n_steps n_hats"],
     ) -> "ErringTissue":
         """Let a tissue err."""
-        parts = {item.name: getattr(tissue, item.name) for item in fields(TissueLeads)}
-        return cls(**parts, modes=modes, hats=hats)
+        return cls(**tissue.parts, modes=modes, hats=hats)
 
     @property
-    def n_errors(self) -> int:
+    def n_further(self) -> int:
         """Number of coefficients of e."""
         return self.modes.shape[1] * self.hats.shape[1]
 
-    @property
-    def n_coefficients(self) -> int:
-        """Length of ξ."""
-        return super().n_coefficients + self.n_errors
-
-    def extended(self, xi: Float[np.ndarray, " n_fields"]) -> Float[np.ndarray, " n_coefficients"]:
-        """Return coefficients of the tissue with no errors among them."""
-        last = len(xi) - self.free_gain
-        return np.concatenate([xi[:last], np.zeros(self.n_errors), xi[last:]])
-
     def errors(self, xi: Any) -> Any:
         """Return e, (n_times − 1, n_nodes)."""
-        first = sum(basis.shape[1] for basis in self.bases)
-        parts = xi[first : first + self.n_errors].reshape(self.hats.shape[1], -1)
-        return self.hats @ (parts @ self.modes.T)
+        return self.hats @ (self.further(xi).reshape(self.hats.shape[1], -1) @ self.modes.T)
 
     def potentials(self, xi: Any, u0: Any = None) -> Any:
         """Return (n_times, n_nodes) u from the onset on, from another u0 where one is given."""

@@ -1,7 +1,7 @@
 """Where the heart lies in the torso, estimated from the beat together with its start."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from .._threads import map_threads
 from ..geometry import Surface
 from ._operator import ObservationOperator, Source
 from ._problem import InverseProblem
-from ._tissue_leads import TissueLeads
+from ._tissue_leads import ARRAYS, SETTINGS, TissueLeads
 from ._transfer import transfer_matrix
 
 N_POSE = 6
@@ -146,22 +146,12 @@ class UnknownPose:
         return here - np.tensordot(pose, changes, axes=1), changes
 
 
-_SETTINGS = ["names", "stepper", "steps_per_sample", "free_gain"]
-
-
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "changes",
-        *(item.name for item in fields(TissueLeads) if item.name not in _SETTINGS),
-    ],
-    meta_fields=_SETTINGS,
-)
+@partial(jax.tree_util.register_dataclass, data_fields=[*ARRAYS, "changes"], meta_fields=SETTINGS)
 @dataclass(frozen=True, eq=False)
 class MovedTissue(TissueLeads):
     """The map ξ ↦ leads of a heart whose pose is among the coefficients.
 
-    They come after those of the fields and before the gain; ``leads`` is R₀.
+    The further coefficients are the pose; ``leads`` is R₀.
 
     Attributes:
         changes: (6, n_leads, n_nodes) ∂R/∂θ.
@@ -175,25 +165,20 @@ class MovedTissue(TissueLeads):
     ) -> "MovedTissue":
         """Let the heart of a tissue move; all leads count, in single precision."""
         start, changes = unknown.linearized(problem, pose)
-        parts = {item.name: getattr(tissue, item.name) for item in fields(TissueLeads)}
-        parts |= {"leads": jnp.asarray(start, jnp.float32)}
-        parts |= {"data": jnp.asarray(problem.data.T, jnp.float32)}
+        parts = tissue.parts | {
+            "leads": jnp.asarray(start, jnp.float32),
+            "data": jnp.asarray(problem.data.T, jnp.float32),
+        }
         return cls(**parts, changes=jnp.asarray(changes, jnp.float32))
 
     @property
-    def n_coefficients(self) -> int:
-        """Length of ξ."""
-        return super().n_coefficients + N_POSE
-
-    def extended(self, xi: Float[np.ndarray, " n_fields"]) -> Float[np.ndarray, " n_coefficients"]:
-        """Return coefficients of the tissue where it is taken to be."""
-        last = len(xi) - self.free_gain
-        return np.concatenate([xi[:last], np.zeros(N_POSE), xi[last:]])
+    def n_further(self) -> int:
+        """Number of coefficients of the pose."""
+        return N_POSE
 
     def pose(self, xi: Any) -> Any:
         """Return θ in prior units."""
-        first = sum(basis.shape[1] for basis in self.bases)
-        return xi[first : first + N_POSE]
+        return self.further(xi)
 
     def predict(self, xi: Any) -> Any:
         """Return h(ξ), (n_times, n_leads)."""

@@ -28,6 +28,7 @@ from ._derivatives import AutomaticDerivatives, DerivativeScheme, NumericalDeriv
 from ._network_inputs import NetworkInputs, ScaledCoordinates
 from ._networks import AdaptiveResNet, Network, NetworkSettings
 from ._physics_loss import (
+    LARGEST_IMBALANCE,
     PHYSICS,
     PhysicsObjective,
     full_grid_losses,
@@ -255,7 +256,7 @@ class PhysicsInformedNetwork:
             return network, 0
         best, lowest = (network, 0), imbalance(objective, network)
         for attempt in range(1, self.redraws + 1):
-            if lowest <= 1:
+            if lowest <= LARGEST_IMBALANCE:
                 break
             network = self.initial_network(objective, seed, attempt)
             found = imbalance(objective, network)

@@ -22,6 +22,9 @@ from ._spatiotemporal import sampling_interval
 PHYSICS = ("potential", "recovery", "boundary")
 """Names of the parts that together are L_EP (Eq. 9)."""
 
+LARGEST_IMBALANCE = 1.0
+"""`imbalance` above which an initialization is called bad."""
+
 CHUNK = 24
 """Instants of the full grid that are evaluated together."""
 
@@ -186,7 +189,7 @@ def full_grid_losses(objective: PhysicsObjective, network: Field) -> tuple[float
 def imbalance(objective: PhysicsObjective, network: Field) -> float:
     """Return how far one part of the loss dominates the other: |log10 (L_EP / L_D)|, no weights.
 
-    An initialization is called bad above 1, where L_EP / L_D lies outside [0.1, 10]. The threshold
+    An initialization is called bad above `LARGEST_IMBALANCE`: L_EP / L_D outside [0.1, 10]. That
     is ours: the paper counts bad ones (Table II) without giving one. Mostly it is the pole of the
     recovery rate at u = −μ₂ that makes L_EP large; a training that starts there seldom comes back.
 

@@ -1,6 +1,6 @@
 """From Gaussian coefficients to leads through the simulated tissue, with derivatives."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -15,23 +15,25 @@ from ..tissue import EdgeDiffusion, IonicModel, State, Stepper, rollout
 GAIN_SD = 1.0
 """Prior standard deviation of the logarithm of the gain, about the gain of the start."""
 
+ARRAYS = [
+    "model",
+    "table",
+    "bases",
+    "offset",
+    "leads",
+    "data",
+    "onset",
+    "gain",
+    "step_tu",
+    "reach",
+]
+"""Attributes of `TissueLeads` that compiled code takes as arguments."""
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "model",
-        "table",
-        "bases",
-        "offset",
-        "leads",
-        "data",
-        "onset",
-        "gain",
-        "step_tu",
-        "reach",
-    ],
-    meta_fields=["names", "stepper", "steps_per_sample", "free_gain"],
-)
+SETTINGS = ["names", "stepper", "steps_per_sample", "free_gain"]
+"""Attributes of `TissueLeads` that decide what is compiled."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=ARRAYS, meta_fields=SETTINGS)
 @dataclass(frozen=True, eq=False)
 class TissueLeads:
     """The map h: coefficients ξ ↦ leads, h(ξ) = g A u(t; u0(ξ), D(ξ), …), as a JAX pytree.
@@ -39,6 +41,9 @@ class TissueLeads:
     u0 = sigmoid(offset + B₀ ξ₀). The sigmoid keeps the start between rest and the peak, the only
     states that the membrane models are made for, and makes a patch with a sharp rim a smooth
     field. No stimulus is assumed: any field may come out. Before its onset the tissue rests.
+
+    ξ holds the coefficients of the fields, then whatever a subclass adds (`n_further`), then that
+    of the gain if it is free.
 
     Attributes:
         model: ionic model.
@@ -83,9 +88,29 @@ class TissueLeads:
         return self.leads.shape[1]
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """The attributes that every subclass has too, by name."""
+        return {item.name: getattr(self, item.name) for item in fields(TissueLeads)}
+
+    @property
+    def n_further(self) -> int:
+        """Number of coefficients that are neither of a field nor of the gain."""
+        return 0
+
+    @property
     def n_coefficients(self) -> int:
         """Length of ξ."""
-        return sum(basis.shape[1] for basis in self.bases) + self.free_gain
+        return sum(basis.shape[1] for basis in self.bases) + self.n_further + self.free_gain
+
+    def further(self, xi: Any) -> Any:
+        """Return the coefficients that are neither of a field nor of the gain."""
+        last = len(xi) - self.free_gain
+        return xi[last - self.n_further : last]
+
+    def extended(self, xi: Float[np.ndarray, " n_plain"]) -> Float[np.ndarray, " n_coefficients"]:
+        """Return coefficients of the plain map with zeros for the further ones."""
+        last = len(xi) - self.free_gain
+        return np.concatenate([xi[:last], np.zeros(self.n_further), xi[last:]])
 
     @property
     def slices(self) -> dict[str, slice]:

@@ -18,9 +18,8 @@ from ._table import StudyTable
 
 NOISE_SD = 0.01
 STARTS = 30
-BALANCED = (0.1, 10.0)
-"""Unweighted L_EP / L_D on the full grid; outside, a start is called bad. Ours: the paper's Table
-II gives no threshold."""
+BALANCED = (10.0**-ecgi.LARGEST_IMBALANCE, 10.0**ecgi.LARGEST_IMBALANCE)
+"""Unweighted L_EP / L_D on the full grid; outside, a start is called bad."""
 BAD_END = 1.5
 """A run whose RE is this many times the median of its cell ended badly."""
 
