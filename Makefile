@@ -10,7 +10,7 @@ OUT ?= demo-out
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[io,docs,dev]'
+	    --constraint constraints.txt --editable '.[io,docs,dev,cluster]'
 	touch $(STAMP)
 
 demo: $(STAMP)

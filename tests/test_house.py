@@ -10,7 +10,7 @@ import pytest
 import cardiotwin
 
 SOURCE = Path(cardiotwin.__file__).parent
-ROOMS = ["geometry", "signals", "learning", "tissue", "ecgi", "report", "studies", "cli"]
+ROOMS = ["geometry", "signals", "learning", "compute", "tissue", "ecgi", "report", "studies", "cli"]
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -35,7 +35,7 @@ from ._errors import (
 
 __version__ = _version("cardiotwin")
 
-_ROOMS = ("ecgi", "geometry", "learning", "report", "signals", "studies", "tissue")
+_ROOMS = ("compute", "ecgi", "geometry", "learning", "report", "signals", "studies", "tissue")
 
 
 def __getattr__(name: str) -> _Any:

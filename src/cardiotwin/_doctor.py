@@ -12,6 +12,7 @@ OPTIONAL = {
     "wfdb": ("io", "PhysioNet recordings (.hea, .dat)"),
     "edfio": ("io", "EDF recordings"),
     "h5py": ("io", "MATLAB 7.3 files"),
+    "distributed": ("cluster", "many cases on a Dask cluster"),
 }
 REQUIRED = ("numpy", "scipy", "jax", "jaxlib", "jaxtyping", "plotly", "typer", "rich", "meshio")
 
