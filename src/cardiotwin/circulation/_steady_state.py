@@ -1,0 +1,320 @@
+"""The periodic solution of circulations, one or a hundred thousand."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from .._checks import check_count, check_number
+from .._errors import InputError, NumericsError
+from .._precision import double_precision
+from .._provenance import make_provenance
+from .._threads import map_threads
+from ._beat import OK, WAVEFORMS, Beat
+from ._circulation import Circuit, Circulation
+from ._indices import Indices, indices
+from ._integrate import Trace, prepare, trace_beat
+from ._lvad import Lvad, Pump
+from ._periodic import (
+    begin,
+    newton_inverse,
+    period_residual,
+    polish,
+    search_coarse,
+    search_fine,
+)
+
+COARSE_STEPS = 64
+"""Steps a beat of the grid on which most of the way is gone."""
+
+LANES = (16, 256)
+"""Patients that are computed together; other numbers are padded, so that little is compiled."""
+
+
+@dataclass(frozen=True)
+class CycleSolver:
+    """How the periodic solution is found.
+
+    Implicit Runge–Kutta of second order, L-stable, with exact valves; Broyden's method for the
+    fixed point of the cycle map, first on a coarse grid.
+
+    Attributes:
+        steps: steps a beat. 200 are right to 0.01 mL and 0.02 mmHg, 400 to 0.003.
+        tolerance: largest change over a beat, relative to the stressed volume, that is accepted.
+        max_beats: the last allowed on the final grid.
+
+    Raises:
+        InputError: a number out of range.
+    """
+
+    steps: int = 400
+    tolerance: float = 1e-6
+    max_beats: int = 60
+
+    def __post_init__(self):
+        check_count(self.steps, "steps", at_least=40)
+        check_number(self.tolerance, "tolerance", at_least=1e-11, at_most=1e-2)
+        check_count(self.max_beats, "max_beats")
+
+
+FAST = CycleSolver(steps=200, tolerance=1e-5)
+"""For many patients: volumes right to 0.01 mL, pressures to 0.02 mmHg."""
+
+PRECISE = CycleSolver(steps=3000, tolerance=1e-10)
+"""For verification: volumes right to 0.0001 mL."""
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyIndices:
+    """The clinical indices of a batch without its waveforms.
+
+    Attributes:
+        indices: NaN where the status is not "periodic".
+        period_residual: largest change of a state over the beat relative to the stressed volume.
+        status: "periodic", or what went wrong.
+    """
+
+    indices: Indices
+    period_residual: Float[np.ndarray, "*batch"]
+    status: Shaped[np.ndarray, "*batch"]
+
+
+def steady_state(
+    circulation: Circulation,
+    lvad: Lvad | None = None,
+    *,
+    solver: CycleSolver | None = None,
+    throw: bool = True,
+) -> Beat:
+    """Return the beat that repeats itself, P(y*) = y* for the cycle map P.
+
+    Args:
+        circulation: one patient or a batch.
+        lvad: a pump from the left ventricle to the aorta; its speeds broadcast with the batch.
+        solver: steps, tolerance and limits; `FAST` for large batches.
+        throw: raise if a patient has no periodic beat; otherwise its numbers are NaN and its
+            status says why.
+
+    Raises:
+        InputError: the speeds do not broadcast with the batch.
+        NumericsError: a patient has no periodic beat.
+
+    >>> beat = steady_state(Circulation())
+    >>> print(f"{beat.indices.edv_ml:.1f} mL, {beat.indices.systolic_mmhg:.1f} mmHg")
+    149.2 mL, 117.6 mmHg
+    """
+    solver = CycleSolver() if solver is None else solver
+    circulation, lvad = _together(circulation, lvad)
+    found = _solve(circulation, lvad, solver, waveforms=True)
+    status = _status(found, solver, circulation.shape, throw)
+    good = np.asarray(status == OK)
+    waves = dict(zip(WAVEFORMS, found.waves, strict=True))
+    shape = circulation.shape
+    return Beat(
+        **{
+            name: np.where(good[..., None], value.reshape(*shape, -1), np.nan)
+            for name, value in waves.items()
+        },
+        indices=found.indices.map(lambda own: np.where(good, own.reshape(shape), np.nan)),
+        period_residual=found.residual.reshape(shape),
+        beats=found.beats.reshape(shape),
+        status=status,
+        circulation=circulation,
+        lvad=lvad,
+        provenance=make_provenance({"verb": "steady_state", "solver": solver}),
+    )
+
+
+def steady_indices(
+    circulation: Circulation,
+    lvad: Lvad | None = None,
+    *,
+    solver: CycleSolver = FAST,
+    throw: bool = True,
+) -> SteadyIndices:
+    """Return only the clinical indices of the beats that repeat themselves: for large batches.
+
+    Args:
+        circulation: a batch of patients.
+        lvad: a pump; its speeds broadcast with the batch.
+        solver: steps, tolerance and limits.
+        throw: raise if a patient has no periodic beat; otherwise its indices are NaN.
+
+    Raises:
+        InputError: the speeds do not broadcast with the batch.
+        NumericsError: a patient has no periodic beat.
+
+    >>> found = steady_indices(Circulation(emax=[1.0, 2.0]))
+    >>> found.indices.ef_percent.round(1).tolist()
+    [37.9, 55.0]
+    """
+    circulation, lvad = _together(circulation, lvad)
+    found = _solve(circulation, lvad, solver, waveforms=False)
+    shape = circulation.shape
+    status = _status(found, solver, shape, throw)
+    return SteadyIndices(
+        indices=found.indices.map(lambda own: np.where(status == OK, own.reshape(shape), np.nan)),
+        period_residual=found.residual.reshape(shape),
+        status=status,
+    )
+
+
+class _Found(NamedTuple):
+    """Flat results: waveforms (n_patients, n_times), everything else (n_patients,)."""
+
+    indices: Indices
+    residual: Float[np.ndarray, " n_patients"]
+    beats: Int[np.ndarray, " n_patients"]
+    waves: tuple[Float[np.ndarray, "n_patients n_times"], ...]
+
+
+def _together(circulation: Circulation, lvad: Lvad | None) -> tuple[Circulation, Lvad | None]:
+    """Return both with the shape of the batch."""
+    if lvad is None:
+        return circulation, None
+    try:
+        shape = np.broadcast_shapes(circulation.shape, np.shape(lvad.speed_rpm))
+    except ValueError:
+        raise InputError(
+            "speed_rpm",
+            found=f"shape {np.shape(lvad.speed_rpm)}",
+            expected=f"a shape that broadcasts with the patients, {circulation.shape}",
+        ) from None
+    if shape != circulation.shape:
+        period = np.broadcast_to(circulation.period_s, shape)
+        circulation = circulation.replace(period_s=period)
+    return circulation, replace(lvad, speed_rpm=np.broadcast_to(lvad.speed_rpm, shape))
+
+
+def _solve(
+    circulation: Circulation, lvad: Lvad | None, solver: CycleSolver, waveforms: bool
+) -> _Found:
+    circuit = circulation.circuit()
+    pump = None
+    if lvad is not None:
+        pump = lvad.pump()._replace(speed=np.ravel(lvad.speed_rpm))
+    n = len(circuit.period_s)
+    found = _chunks(circuit, pump, np.arange(n), solver, waveforms, patient=False)
+    slow = np.flatnonzero(~(found.residual < solver.tolerance))
+    if len(slow):
+        again = _chunks(circuit, pump, slow, solver, waveforms, patient=True)
+
+        def insert(all_of_them: Any, some: Any) -> Any:
+            all_of_them[slow] = some
+            return all_of_them
+
+        found = jax.tree.map(insert, found, again)
+    return found
+
+
+def _chunks(
+    circuit: Circuit,
+    pump: Pump | None,
+    chosen: Int[np.ndarray, " n_chosen"],
+    solver: CycleSolver,
+    waveforms: bool,
+    patient: bool,
+) -> _Found:
+    """Solve some patients in groups side by side, one group a core at a time."""
+    n = len(chosen)
+    lanes = next((size for size in LANES if size >= n), LANES[-1])
+    # Small groups share one program, whoever asks: compiling takes longer than the waveforms do.
+    waveforms = waveforms or lanes < LANES[-1]
+    padded = np.concatenate([chosen, np.repeat(chosen[-1:], -n % lanes)])
+
+    @double_precision
+    def solve_group(group: Int[np.ndarray, " n_lanes"]) -> _Found:
+        own = Circuit(*(value[group] for value in circuit))
+        own_pump = None if pump is None else pump._replace(speed=pump.speed[group])
+        result = _solve_lanes(
+            own, own_pump, solver.steps, solver.tolerance, solver.max_beats, waveforms, patient
+        )
+        return jax.tree.map(np.asarray, result)
+
+    shares = padded.reshape(-1, lanes)
+    # Threads cost more than one patient does.
+    groups = [solve_group(shares[0])] if len(shares) == 1 else map_threads(solve_group, shares)
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *groups)
+
+
+@partial(jax.jit, static_argnames=("steps", "waveforms", "patient"))
+def _solve_lanes(
+    circuit: Circuit,
+    pump: Pump | None,
+    steps: int,
+    tolerance: Any,
+    max_beats: Any,
+    waveforms: bool,
+    patient: bool,
+) -> _Found:
+    """Solve a group in lockstep.
+
+    The step after the last beat of the search brings another digit or two, so that the search
+    itself may stop a digit early. A patient whose certificate does not hold is taken up again,
+    with more beats and with the exact Jacobian to begin with.
+    """
+    n_coarse = 20 if patient else 7
+    found = search_coarse(circuit, pump, COARSE_STEPS, n_coarse)
+    start, inverse = found.point + found.step, found.inverse
+    if patient:
+        inverse = newton_inverse(start, circuit, pump, steps)
+    search, fine = search_fine(
+        begin(start, inverse),
+        circuit,
+        pump,
+        steps,
+        0.3 * tolerance if patient else 10 * tolerance,
+        max_beats,
+        enough=1.0 if patient else 0.97,
+    )
+    first = polish(search, circuit)
+    last, trace = trace_beat(first, circuit, prepare(circuit, steps), pump)
+    beats = jnp.full(circuit.period_s.shape, n_coarse + 1) + fine
+    waves = _waveforms(trace, circuit) if waveforms else ()
+    return _Found(indices(trace, circuit), period_residual(first, last, circuit), beats, waves)
+
+
+def _waveforms(trace: Trace, circuit: Circuit) -> tuple[Any, ...]:
+    """Return the waveforms in the order of `WAVEFORMS`, patients first."""
+    volume, atrial, arterial, aortic, flow = trace.states[:5]
+
+    def closed(own: Any) -> Any:
+        # Flows are known at the ends of steps; the first instant is the last of the beat before.
+        return jnp.concatenate([own[-1:], own])
+
+    columns = (
+        trace.times,
+        volume + circuit.v0_ml,
+        trace.elastance * volume,
+        atrial,
+        aortic,
+        arterial,
+        closed(trace.flows.mitral),
+        closed(trace.flows.aortic_valve),
+        flow,
+        closed(trace.flows.pump) if len(trace.states) == 5 else trace.states[5],
+    )
+    return tuple(jnp.moveaxis(column, 0, -1) for column in columns)
+
+
+def _status(found: _Found, solver: CycleSolver, shape: tuple[int, ...], throw: bool) -> Any:
+    residual = found.residual
+    good = residual < solver.tolerance
+    texts = np.full(len(residual), OK, dtype="<U120")
+    for index in np.flatnonzero(~good):
+        texts[index] = (
+            f"not periodic after {found.beats[index]} beats: changes by {residual[index]:.1e} of "
+            f"the stressed volume a beat, {solver.tolerance:.1e} allowed"
+        )
+    if throw and not good.all():
+        first = int(np.flatnonzero(~good)[0])
+        raise NumericsError(
+            f"steady_state: {np.count_nonzero(~good)} of {len(good)} patients have no periodic "
+            f"beat; the first, number {first}: {texts[first]}. Look at its parameters, allow more "
+            "beats (max_beats), or take the others with throw=False."
+        )
+    return texts.reshape(shape)
