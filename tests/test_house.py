@@ -10,7 +10,9 @@ import pytest
 import cardiotwin
 
 SOURCE = Path(cardiotwin.__file__).parent
-ROOMS = ["geometry", "signals", "learning", "compute", "tissue", "ecgi", "report", "studies", "cli"]
+ROOMS = (
+    "geometry signals learning compute tissue ecgi circulation hemodynamics report studies cli"
+).split()
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

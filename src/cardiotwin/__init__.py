@@ -35,7 +35,18 @@ from ._errors import (
 
 __version__ = _version("cardiotwin")
 
-_ROOMS = ("compute", "ecgi", "geometry", "learning", "report", "signals", "studies", "tissue")
+_ROOMS = (
+    "circulation",
+    "compute",
+    "ecgi",
+    "geometry",
+    "hemodynamics",
+    "learning",
+    "report",
+    "signals",
+    "studies",
+    "tissue",
+)
 
 
 def __getattr__(name: str) -> _Any:
