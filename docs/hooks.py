@@ -1,6 +1,7 @@
-"""Writes the reference pages: every name that a room's ``__init__.py`` exports, in order."""
+"""Writes the reference pages: every name that a room's ``__init__.py`` exports, and its tables."""
 
 import ast
+import runpy
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "cardiotwin"
@@ -19,6 +20,25 @@ def exported_names(room: str) -> list[str]:
     return sorted(names, key=str.lower)
 
 
+def parameter_table() -> str:
+    """Return the parameters of a circulation; their file needs nothing but Python."""
+    return runpy.run_path(str(SOURCE / "circulation" / "_parameters.py"))["parameter_table"]()
+
+
+def patient_table() -> str:
+    """Return the patients of the zoo."""
+    from cardiotwin.hemodynamics import zoo
+
+    rows = [f"| `{own.name}` | {own.description} |" for own in zoo.PATIENTS.values()]
+    return "\n".join(["| patient | who it is |", "|---|---|", *rows])
+
+
+TABLES = {
+    "circulation": ("Parameters", parameter_table),
+    "hemodynamics": ("Patients of the zoo", patient_table),
+}
+
+
 def on_page_markdown(markdown: str, page, config, files) -> str:
     """Turn a page of docs/api into one block for every exported name."""
     del config, files
@@ -27,4 +47,8 @@ def on_page_markdown(markdown: str, page, config, files) -> str:
     room = Path(page.file.src_uri).stem
     blocks = [f"::: cardiotwin.{room}.{name}" for name in exported_names(room)]
     summary = ast.get_docstring(ast.parse((SOURCE / room / "__init__.py").read_text("utf-8")))
-    return "\n\n".join([f"# cardiotwin.{room}", summary or "", *blocks])
+    tables = []
+    if room in TABLES:
+        title, make = TABLES[room]
+        tables = [f"## {title}", make()]
+    return "\n\n".join([f"# cardiotwin.{room}", summary or "", *tables, *blocks])
