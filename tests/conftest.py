@@ -1,10 +1,13 @@
 """What every test may use: measured data (or a reason to skip) and a random generator."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 - brings the linear algebra that is limited below
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -17,6 +20,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("repeatable")
+
+
+def pytest_configure():
+    """Run linear algebra on one thread, here, in the workers of xdist and in started programs.
+
+    The matrices of the tests are small, and two workers fill two cores: with a thread a core each,
+    the threads wait for each other longer than they work (a Cholesky factor of 258 rows takes 14 ms
+    in place of 0.5).
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(scope="session")
