@@ -20,6 +20,11 @@ def problem_of(objective, weights=None):
     return Problem(objective.residuals, weights, getattr(objective, "split", None))
 
 
+def normal_matrix(solver, problem, parameters, points):
+    """Compile as a whole, as the training does: operation by operation takes far longer."""
+    return jax.jit(lambda *at: solver.normal_matrix(problem, *at))(parameters, points)
+
+
 @pytest.mark.parametrize(
     ("objective", "rows"),
     [
@@ -39,9 +44,9 @@ def test_the_gauss_newton_matrix_is_the_product_of_the_explicit_jacobian(objecti
         def vector(w):
             return problem.vector(unravel(w), points)
 
-        explicit, residual = jax.jacrev(vector)(flat), vector(flat)
+        explicit, residual = jax.jit(jax.jacrev(vector))(flat), vector(flat)
         solver = DenseNormalEquations(rows_at_once=rows, columns_at_once=10)
-        matrix, gradient, parts = solver.normal_matrix(problem, parameters, points)
+        matrix, gradient, parts = normal_matrix(solver, problem, parameters, points)
         np.testing.assert_allclose(matrix, explicit.T @ explicit, atol=1e-13)
         np.testing.assert_allclose(gradient, explicit.T @ residual, atol=1e-13)
         for name, part in problem.parts(parameters, points).items():
@@ -55,8 +60,9 @@ def test_pieces_with_more_residuals_than_weights_use_forward_mode_and_agree():
         problem = problem_of(objective)
         whole = Problem(problem.residuals, problem.weights)
         assert ravel_pytree(parameters)[0].size < 2 * objective.per_piece
-        pieces = DenseNormalEquations(columns_at_once=7).normal_matrix(problem, parameters, points)
-        product = DenseNormalEquations().normal_matrix(whole, parameters, points)
+        by_seven = DenseNormalEquations(columns_at_once=7)
+        pieces = normal_matrix(by_seven, problem, parameters, points)
+        product = normal_matrix(DenseNormalEquations(), whole, parameters, points)
         np.testing.assert_allclose(pieces[0], product[0], atol=1e-13)
 
 

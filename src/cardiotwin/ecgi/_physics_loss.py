@@ -133,7 +133,8 @@ def physics_objective(
     >>> windows = ecgi.Windows(2, 4)
     >>> objective = physics_objective(case.problem(0.01, seed=0), collocation=windows)
     >>> network = ecgi.AdaptiveResNet().initialize(jax.random.key(0), 4)
-    >>> parts = objective.residuals(network, objective.draw(jax.random.key(1)))
+    >>> residuals = eqx.filter_jit(objective.residuals)
+    >>> parts = residuals(network, objective.draw(jax.random.key(1)))
     >>> {name: part.shape for name, part in parts.items()}
     {'data': (60, 16), 'potential': (100, 2, 4), 'recovery': (100, 2, 4)}
     """
