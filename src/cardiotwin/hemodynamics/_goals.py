@@ -101,7 +101,7 @@ def _check_reachable(goal: Any, values: Any, off: Any, where: str) -> None:
     expected = "an index that this patient's beat has; it has none here (a valve that never opens)"
     if known.size:
         expected = (
-            f"{min(known[0], known[-1]):.4g} to {max(known[0], known[-1]):.4g}, from this "
-            f"patient's own valve (now {known[0]:.4g}) to the worst that the model has"
+            f"{min(known[0], known[-1]):.4g} to {max(known[0], known[-1]):.4g}: this patient has "
+            f"{known[0]:.4g} without the lesion and {known[-1]:.4g} with the model's worst valve"
         )
     raise InputError(where, found=at(np.broadcast_to(goal, lost.shape), lost), expected=expected)
