@@ -245,6 +245,12 @@ def test_faster_pump_relieves_a_weak_ventricle():
         assert (steps * np.sign(least) > abs(least)).all(), (index, steps)
 
 
+def test_unknown_valve_is_refused():
+    found = steady_indices(Circulation(emax=[1.0, 2.0]))
+    with pytest.raises(InputError, match="valve: found 'tricuspid'"):
+        regurgitant_fraction(found.indices, Circulation(), "tricuspid")
+
+
 BAD = [
     (lambda: MitralStenosis(), "area_cm2, resistance: found neither"),
     (lambda: AorticStenosis(area_cm2=1.0, resistance=0.1), "area_cm2, resistance: found both"),

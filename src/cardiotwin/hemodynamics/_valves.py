@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import check_choice
 from ..circulation import PARAMETERS, Circulation, Indices, Lvad
 from ._goals import solve_for
 from ._transformations import changed, check_either, check_values
@@ -167,12 +168,16 @@ def regurgitant_fraction(indices: Indices, circulation: Circulation, valve: str)
         circulation: whose beat it is.
         valve: "mitral" or "aortic".
 
+    Raises:
+        InputError: no such valve.
+
     >>> from cardiotwin.circulation import steady_indices
     >>> patients = Circulation(mitral_leak=[0.0, 2.0])
     >>> found = steady_indices(patients).indices
     >>> regurgitant_fraction(found, patients, "mitral").round(2).tolist()
     [0.0, 0.44]
     """
+    check_choice(valve, "valve", ("mitral", "aortic"))
     back = getattr(indices, f"{valve}_regurgitant_ml")
     return back / (back + ML_S_PER_L_MIN * indices.co_l_min * circulation.period_s)
 
