@@ -14,6 +14,14 @@ from ._lvad import PumpCoefficients as PumpCoefficients
 from ._parameters import PARAMETERS as PARAMETERS
 from ._parameters import Parameter as Parameter
 from ._parameters import parameter_table as parameter_table
+from ._sensitivity import Sensitivities as Sensitivities
+from ._sensitivity import sensitivities as sensitivities
+from ._simulate import simulate as simulate
+from ._speed import ConstantSpeed as ConstantSpeed
+from ._speed import PumpHistory as PumpHistory
+from ._speed import SpeedPolicy as SpeedPolicy
+from ._speed import SpeedRamp as SpeedRamp
+from ._speed import SuctionAvoidingSpeed as SuctionAvoidingSpeed
 from ._steady_state import FAST as FAST
 from ._steady_state import PRECISE as PRECISE
 from ._steady_state import CycleSolver as CycleSolver

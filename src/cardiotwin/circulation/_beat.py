@@ -82,14 +82,22 @@ class Beat:
     @property
     def state(self) -> Float[np.ndarray, "n_states *batch"]:
         """State at the start: V − Vd, P_LA, P_A, P_Ao, Q and, under a pump, its flow."""
+        return self._state_at(0)
+
+    @property
+    def end_state(self) -> Float[np.ndarray, "n_states *batch"]:
+        """State at the end, where the next beat begins."""
+        return self._state_at(-1)
+
+    def _state_at(self, index: int) -> Float[np.ndarray, "n_states *batch"]:
         parts = [
-            self.volume_ml[..., 0] - self.circulation.v0_ml,
-            self.atrial_mmhg[..., 0],
-            self.arterial_mmhg[..., 0],
-            self.aortic_mmhg[..., 0],
-            self.aortic_ml_s[..., 0],
+            self.volume_ml[..., index] - self.circulation.v0_ml,
+            self.atrial_mmhg[..., index],
+            self.arterial_mmhg[..., index],
+            self.aortic_mmhg[..., index],
+            self.aortic_ml_s[..., index],
         ]
-        return np.stack(parts if self.lvad is None else [*parts, self.pump_ml_s[..., 0]])
+        return np.stack(parts if self.lvad is None else [*parts, self.pump_ml_s[..., index]])
 
     def __getitem__(self, index: Any) -> "Beat":
         """Return the beat of one patient, or of some."""

@@ -115,16 +115,20 @@ class Lvad:
         return self.coefficients.beta2 * self.speed_rpm**2
 
     def pump(self) -> Pump:
-        """Return what compiled code needs."""
-        own = self.coefficients
+        """Return what compiled code needs, all of one flat shape (n_patients,)."""
+        own, speed = self.coefficients, np.ravel(self.speed_rpm).astype(float)
+
+        def same(value: float) -> Any:
+            return np.full(speed.shape, value)
+
         return Pump(
-            resistance=np.float64(own.resistance - own.beta0),
-            inertance=np.float64(own.inertance - own.beta1),
-            beta2=np.float64(own.beta2),
-            suction_slope=np.float64(own.suction_slope),
-            suction_threshold=np.float64(own.suction_threshold_mmhg),
-            speed=self.speed_rpm,
-            acceleration=np.float64(0.0),
+            resistance=same(own.resistance - own.beta0),
+            inertance=same(own.inertance - own.beta1),
+            beta2=same(own.beta2),
+            suction_slope=same(own.suction_slope),
+            suction_threshold=same(own.suction_threshold_mmhg),
+            speed=speed,
+            acceleration=same(0.0),
         )
 
 

@@ -116,7 +116,7 @@ def solve_stage(
     circuit: Circuit,
     pump: Pump | None = None,
     speed: Any = None,
-    n_sweeps: int = 3,
+    n_sweeps: int = 2,
 ) -> tuple[State, Flows]:
     """Return y = b + a f(y) with the flows in it.
 
@@ -128,7 +128,8 @@ def solve_stage(
         pump: a pump beside the aortic valve.
         speed: its speed at the stage's time.
         n_sweeps: how often the suction resistance, which depends on the ventricular pressure, is
-            brought up to date; nothing changes where the pressure is above the threshold.
+            brought up to date; two are as good as many, and where the pressure is above the
+            threshold nothing changes after one.
     """
     if pump is None:
         return _solve(start, elastance, vessels, circuit, 0.0, 0.0)
