@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/cardiotwin demo --out $(OUT)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
