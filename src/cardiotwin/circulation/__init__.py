@@ -2,6 +2,7 @@
 
 from ._beat import Beat as Beat
 from ._circulation import Circulation as Circulation
+from ._diffrax_route import steady_state_by_diffrax as steady_state_by_diffrax
 from ._elastance import contraction_time as contraction_time
 from ._elastance import double_hill as double_hill
 from ._elastance import elastance as elastance
