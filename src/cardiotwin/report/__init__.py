@@ -1,19 +1,34 @@
-"""Figures, result folders and the self-contained report of a reconstruction."""
+"""Figures, result folders and self-contained reports of reconstructions and circulations."""
 
+from ._beat_page import write_beat_report as write_beat_report
+from ._beat_saved import SavedBeat as SavedBeat
+from ._beat_saved import collect_beat as collect_beat
+from ._beat_sections import circulation_section as circulation_section
+from ._beat_store import load_beat as load_beat
+from ._beat_store import save_beat as save_beat
+from ._beats import EndSystolicLine as EndSystolicLine
+from ._beats import central_draw as central_draw
+from ._beats import fit_espvr as fit_espvr
 from ._charts import plot_electrograms as plot_electrograms
 from ._charts import plot_metrics_table as plot_metrics_table
 from ._charts import plot_parameter_choice as plot_parameter_choice
+from ._families import plot_loop_family as plot_loop_family
+from ._families import plot_sweep as plot_sweep
 from ._folder import check_free as check_free
 from ._html import write_report as write_report
 from ._isolines import Isolines as Isolines
 from ._isolines import isochrone_levels as isochrone_levels
 from ._isolines import isolines as isolines
+from ._loops import plot_pv_loop as plot_pv_loop
 from ._maps import plot_activation_map as plot_activation_map
 from ._maps import plot_body_map as plot_body_map
 from ._maps import plot_map as plot_map
 from ._maps import plot_torso_and_heart as plot_torso_and_heart
+from ._phases import Phase as Phase
+from ._phases import beat_phases as beat_phases
 from ._saved import SavedReconstruction as SavedReconstruction
 from ._store import load_reconstruction as load_reconstruction
 from ._store import save_reconstruction as save_reconstruction
 from ._template import make_template as make_template
 from ._vtk_series import write_vtk_series as write_vtk_series
+from ._wiggers import plot_wiggers as plot_wiggers

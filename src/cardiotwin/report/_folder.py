@@ -12,6 +12,7 @@ from .._errors import InputError
 from .._types import PathLike
 
 SCHEMA = "cardiotwin.reconstruction"
+BEAT_SCHEMA = "cardiotwin.beat"
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def is_result(folder: Path) -> bool:
         content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get("schema") == SCHEMA
+    return isinstance(content, dict) and content.get("schema") in (SCHEMA, BEAT_SCHEMA)
 
 
 def _take_place(temporary: Path, target: Path) -> None:

@@ -1,10 +1,6 @@
 """One self-contained page about one reconstruction: no network, no plug-in, no server."""
 
-import base64
-import hashlib
 import json
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +8,28 @@ import numpy as np
 
 from .._files import atomic_path
 from .._types import PathLike
+from ..circulation import Beat
 from ..ecgi import NINETY_PERCENT
+from ._beat_saved import SavedBeat, collect_beat
+from ._beat_sections import circulation_section
+from ._beat_store import CIRCULATION, load_beat
 from ._charts import unit_criterion
 from ._packing import Pack
 from ._saved import SavedReconstruction
 from ._sections import build_body
+from ._shell import make_page
 from ._store import load_reconstruction
 from ._views import View, choose_views
 
 _SCRIPTS = ("surfaces.js", "charts.js", "page.js")
 
 
-def write_report(result: SavedReconstruction | PathLike, path: PathLike | None = None) -> Path:
+def write_report(
+    result: SavedReconstruction | PathLike,
+    path: PathLike | None = None,
+    *,
+    circulation: Beat | SavedBeat | None = None,
+) -> Path:
     """Write report.html: one file that works offline in any current browser.
 
     It shows heart and torso in 3-D over time, truth and reconstruction side by side,
@@ -34,6 +40,8 @@ def write_report(result: SavedReconstruction | PathLike, path: PathLike | None =
     Args:
         result: a result folder, or what `load_reconstruction` gave.
         path: file to write; ``report.html`` in the folder when left out.
+        circulation: a beat of the same patient, shown below; when left out, the one that
+            `save_reconstruction` put into the folder, if it did.
 
     Returns:
         The path of the page.
@@ -57,16 +65,17 @@ def write_report(result: SavedReconstruction | PathLike, path: PathLike | None =
     else:
         saved = load_reconstruction(result)
         target = Path(result) / "report.html" if path is None else Path(path)
-    page = render_page(saved)
+        if circulation is None and (Path(result) / CIRCULATION / "result.json").exists():
+            circulation = load_beat(Path(result) / CIRCULATION)
+    page = render_page(saved, None if circulation is None else collect_beat(circulation))
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
 
 
-def render_page(saved: SavedReconstruction) -> str:
+def render_page(saved: SavedReconstruction, circulation: SavedBeat | None = None) -> str:
     """Return the page as text."""
     saved = saved.on_one_reference()
-    assets = files("cardiotwin.report") / "_assets"
     views = choose_views(saved)
     pack = _pack(saved, views)
     facts = {
@@ -78,27 +87,17 @@ def render_page(saved: SavedReconstruction) -> str:
         "firstNode": _telling_node(saved),
         "firstFrame": _telling_frame(saved),
     }
-    style = (assets / "report.css").read_text(encoding="utf-8")
-    script = "\n".join((assets / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    script = f'"use strict";(() => {{\n{script}\n}})();'
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # The browser itself forbids every request and every script but ours.
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f'<meta name="generator" content="cardiotwin {escape(saved.provenance.version)}">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(saved.title)} · cardiotwin</title>\n<style>\n{style}\n</style>\n</head>\n"
-        f"<body>\n{build_body(saved, views)}\n"
+    data = (
         f'<script type="application/json" id="facts">{_safe_json(facts)}</script>\n'
         f'<script type="text/plain" id="arrays">{pack.text()}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+    beside = "" if circulation is None else circulation_section(circulation)
+    return make_page(
+        build_body(saved, views, beside),
+        title=saved.title,
+        version=saved.provenance.version,
+        scripts=_SCRIPTS if circulation is None else (*_SCRIPTS, "circulation.js"),
+        data=data,
     )
 
 

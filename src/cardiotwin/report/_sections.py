@@ -25,8 +25,8 @@ _METHOD_NAMES = {
 _ORDERS = {0: "zero order", 1: "first order", 2: "second order"}
 
 
-def build_body(saved: SavedReconstruction, views: list[View]) -> str:
-    """Return everything between <body> and the scripts."""
+def build_body(saved: SavedReconstruction, views: list[View], circulation: str = "") -> str:
+    """Return everything between <body> and the scripts; the circulation is ready HTML."""
     parts = [
         _header(saved),
         _warnings(saved),
@@ -37,6 +37,7 @@ def build_body(saved: SavedReconstruction, views: list[View]) -> str:
         _uncertainty(saved, views),
         _metrics(saved),
         _methods(saved),
+        circulation,
         _provenance(saved),
         "<footer>Made by cardiotwin, research software. <strong>Not for clinical use.</strong>"
         "</footer>",

@@ -1,9 +1,5 @@
 """Result folders: written whole, read back without running anything."""
 
-import csv
-import json
-import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_array, check_file
+from .._checks import check_array
 from .._errors import FileFormatError, InputError
 from .._provenance import Provenance
 from .._types import ArrayLike, PathLike
+from ..circulation import Beat
 from ..ecgi import ActivationEstimate
 from ..ecgi._reconstruction import ParameterChoice, Reconstruction, Uncertainty
 from ..geometry import Surface, write_surface
 from ..signals import Recording
+from ._beat_saved import SavedBeat, collect_beat
+from ._beat_store import CIRCULATION, write_beat
 from ._collect import collect_reconstruction
 from ._folder import SCHEMA, atomic_folder
+from ._result_files import read_archive, read_facts, write_csv, write_facts
 from ._saved import SavedReconstruction
 from ._vtk_series import write_vtk_series
 
@@ -53,8 +53,6 @@ _OPTIONAL = set(_ARRAYS) - {
     "body_predicted",
     "body_residual_by_time",
 }
-# A result this large was not written by us: a claim of more is an attack on the memory.
-_MOST_BYTES = 16 * 2**30
 _MAY_BE_NAN = {"activation_ms", "truth_activation_ms", "parameter_criterion"}
 
 
@@ -70,6 +68,7 @@ def save_reconstruction(
     unit: str | None = None,
     title: str = "",
     notes: Sequence[str] = (),
+    circulation: Beat | SavedBeat | None = None,
     stride: int | None = None,
     report: bool = True,
     overwrite: bool = False,
@@ -95,6 +94,8 @@ def save_reconstruction(
         unit: unit of the potentials, where no recording is given.
         title: head of the report.
         notes: sentences that belong beside the numbers (inverse crime, guesses of readers).
+        circulation: a beat of the same patient (`collect_beat` adds draws, comparisons, measured
+            loops): its folder stands inside, as `save_beat` writes it, and the report shows it.
         stride: every how many instants a ParaView file is written; at most 100 files by default.
         report: whether report.html is written.
         overwrite: whether an earlier result may be replaced; it is removed only when the new
@@ -134,12 +135,15 @@ def save_reconstruction(
         np.savez_compressed(temporary / "arrays.npz", **arrays)
         _write_tables(temporary, saved)
         _write_vtk(temporary, saved, stride)
+        beside = None if circulation is None else collect_beat(circulation)
+        if beside is not None:
+            (temporary / CIRCULATION).mkdir()
+            write_beat(temporary / CIRCULATION, beside)
         if report:
             from ._html import write_report
 
-            write_report(saved, temporary / "report.html")
-        facts = json.dumps(_facts_of(saved), indent=2, ensure_ascii=False, allow_nan=False)
-        (temporary / "result.json").write_text(facts + "\n", encoding="utf-8")
+            write_report(saved, temporary / "report.html", circulation=beside)
+        write_facts(temporary, _facts_of(saved))
     return Path(folder)
 
 
@@ -153,22 +157,7 @@ def load_reconstruction(folder: PathLike) -> SavedReconstruction:
         FileFormatError: not a result folder, a newer schema, or damaged files.
     """
     folder = Path(folder)
-    path = check_file(folder / "result.json", "result")
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            str(path), found=f"not JSON ({error})", expected="a result of cardiotwin"
-        ) from None
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
-        raise FileFormatError(str(path), found="another file", expected=f'"schema": "{SCHEMA}"')
-    if facts.get("schema_version") != SCHEMA_VERSION:
-        raise FileFormatError(
-            str(path),
-            found=f"schema version {facts.get('schema_version')!r}",
-            expected=f"version {SCHEMA_VERSION}",
-            advice="It was written by another version of cardiotwin: update the package.",
-        )
+    facts = read_facts(folder, SCHEMA, SCHEMA_VERSION)
     arrays = _read_arrays(folder / "arrays.npz")
     try:
         return _build(facts, arrays)
@@ -206,7 +195,7 @@ def _arrays_of(saved: SavedReconstruction) -> dict[str, np.ndarray]:
 
 def _facts_of(saved: SavedReconstruction) -> dict[str, Any]:
     choice, spread = saved.parameter, saved.uncertainty
-    facts = {
+    return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "disclaimer": "Research software: not for clinical use.",
@@ -241,35 +230,10 @@ def _facts_of(saved: SavedReconstruction) -> dict[str, Any]:
         "seconds": saved.seconds,
         "provenance": asdict(saved.provenance),
     }
-    return _plain(facts)
-
-
-def _plain(value: Any) -> Any:
-    """Spell numbers that JSON does not know; float() reads the words back."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    check_file(path, "arrays")
-    try:
-        # NumPy leaves the file open when the archive is broken, unless it is ours.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            claimed = sum(member.file_size for member in archive.zip.infolist())
-            if claimed > _MOST_BYTES:
-                raise ValueError(f"{claimed} bytes claimed")
-            found = {name: archive[name] for name in archive.files if name in _ARRAYS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise FileFormatError(
-            str(path), found=f"a damaged archive ({error})", expected="arrays.npz of a result"
-        ) from None
+    found = read_archive(path, _ARRAYS.__contains__)
     missing = sorted(set(_ARRAYS) - _OPTIONAL - set(found))
     if missing:
         raise FileFormatError(str(path), found=f"no array {missing[0]!r}", expected="all arrays")
@@ -351,7 +315,7 @@ def _numbers(row: dict[str, Any]) -> dict[str, float]:
 def _write_tables(folder: Path, saved: SavedReconstruction) -> None:
     rows: list[list[Any]] = [["metric", "value"], ["body_residual", saved.body_residual]]
     rows += [[name, value] for name, value in saved.metrics.items()]
-    _write_csv(folder / "metrics.csv", rows)
+    write_csv(folder / "metrics.csv", rows)
     columns = {
         "activation_ms": saved.activation_ms,
         "truth_activation_ms": saved.truth_activation_ms,
@@ -360,12 +324,7 @@ def _write_tables(folder: Path, saved: SavedReconstruction) -> None:
     if known:
         pairs = zip(*known.values(), strict=True)
         table = [[i, *(f"{t:.6g}" for t in row)] for i, row in enumerate(pairs)]
-        _write_csv(folder / "activation.csv", [["node", *known], *table])
-
-
-def _write_csv(path: Path, rows: list[list[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+        write_csv(folder / "activation.csv", [["node", *known], *table])
 
 
 def _write_vtk(folder: Path, saved: SavedReconstruction, stride: int | None) -> None:

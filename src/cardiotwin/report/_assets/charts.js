@@ -28,12 +28,12 @@ function showNumber(value) {
 const POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const showPower = (k) => "10" + (k < 0 ? "⁻" : "") + [...String(Math.abs(k))].map((d) => POWERS[d]).join("");
 
-// spec: {x, series: [{y, color, width, dash, label}], band: {low, high, color, label}, spans, marks, points,
+// spec: {x, series: [{x, y, color, width, opacity, dash, label}], band: {low, high, color, label}, bands: [band], spans, marks, points,
 //        xLabel, yLabel, logX, yRange, square, onPick}
 function drawChart(element, spec) {
   element.textContent = "";
   const width = element.clientWidth || 600, height = element.clientHeight || 240;
-  const left = spec.hideY ? 14 : 58, right = 14, top = spec.legend === false ? 10 : 28, bottom = 42;
+  const left = spec.hideY ? 14 : 58, right = 14, top = spec.legend === false ? 10 : 28, bottom = spec.hideX ? 10 : 42;
   const svg = svgNode(element, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.title || spec.yLabel || "chart" });
   const finite = (list) => list.filter((v) => v !== null && Number.isFinite(v));
   const toX = spec.logX ? Math.log10 : (v) => v;
@@ -43,7 +43,7 @@ function drawChart(element, spec) {
   let low = Infinity, high = -Infinity;
   const see = (list) => { for (const v of list) if (v !== null && Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; } };
   for (const s of spec.series) see(s.y);
-  if (spec.band) { see(spec.band.low); see(spec.band.high); }
+  for (const band of [spec.band, ...(spec.bands || [])]) if (band) { see(band.low); see(band.high); }
   if (spec.points) see(spec.points.y);
   if (spec.yRange) [low, high] = spec.yRange;
   if (!(high > low)) [low, high] = [Number.isFinite(low) ? low - 0.5 : 0, Number.isFinite(low) ? low + 0.5 : 1];
@@ -58,10 +58,10 @@ function drawChart(element, spec) {
   const xTicks = spec.logX ? niceTicks(x0, x1, Math.min(8, width / 70)).filter(Number.isInteger).map((k) => 10 ** k) : niceTicks(x0, x1, width / 90);
   for (const tick of xTicks) {
     svgNode(svg, "line", { x1: px(tick), x2: px(tick), y1: base, y2: base + 4, style: "stroke:var(--soft)" });
-    svgNode(svg, "text", { x: px(tick), y: base + 18, "text-anchor": "middle" }, spec.logX ? showPower(Math.round(Math.log10(tick))) : showNumber(tick));
+    if (!spec.hideX) svgNode(svg, "text", { x: px(tick), y: base + 18, "text-anchor": "middle" }, spec.logX ? showPower(Math.round(Math.log10(tick))) : showNumber(tick));
   }
   svgNode(svg, "line", { x1: left, x2: width - right, y1: base, y2: base, style: "stroke:var(--soft)" });
-  svgNode(svg, "text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, spec.xLabel);
+  if (spec.xLabel) svgNode(svg, "text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, spec.xLabel);
   if (spec.yLabel) svgNode(svg, "text", { x: 0, y: 0, transform: `translate(13 ${(top + base) / 2}) rotate(-90)`, "text-anchor": "middle" }, spec.yLabel);
   const clip = `clip-${element.id}`;
   svgNode(svgNode(svg, "clipPath", { id: clip }), "rect", { x: left, y: top - 2, width: width - left - right, height: base - top + 4 });
@@ -70,10 +70,10 @@ function drawChart(element, spec) {
     const [a, b] = [Math.max(left, px(span.from)), Math.min(width - right, px(span.to))];
     if (b > a) svgNode(inside, "rect", { x: a, width: b - a, y: top, height: base - top, style: `fill:${span.color};opacity:.13` });
   }
-  if (spec.band) {
-    const there = spec.x.map((v, i) => `${px(v).toFixed(1)},${py(spec.band.high[i]).toFixed(1)}`);
-    const back = spec.x.map((v, i) => `${px(v).toFixed(1)},${py(spec.band.low[i]).toFixed(1)}`).reverse();
-    svgNode(inside, "polygon", { points: [...there, ...back].join(" "), style: `fill:${spec.band.color};opacity:.2` });
+  for (const band of [spec.band, ...(spec.bands || [])]) if (band) {
+    const there = spec.x.map((v, i) => `${px(v).toFixed(1)},${py(band.high[i]).toFixed(1)}`);
+    const back = spec.x.map((v, i) => `${px(v).toFixed(1)},${py(band.low[i]).toFixed(1)}`).reverse();
+    svgNode(inside, "polygon", { points: [...there, ...back].join(" "), style: `fill:${band.color};opacity:.2` });
   }
   for (const s of spec.series) {
     let path = "", pen = false;
@@ -82,7 +82,7 @@ function drawChart(element, spec) {
       path += `${pen ? "L" : "M"}${px((s.x || spec.x)[i]).toFixed(1)} ${py(v).toFixed(1)}`;
       pen = true;
     });
-    svgNode(inside, "path", { d: path, style: `fill:none;stroke:${s.color};stroke-width:${s.width || 1.8};stroke-linejoin:round;${s.dash ? `stroke-dasharray:${s.dash}` : ""}` });
+    svgNode(inside, "path", { d: path, style: `fill:none;stroke:${s.color};stroke-width:${s.width || 1.8};opacity:${s.opacity || 1};stroke-linejoin:round;${s.dash ? `stroke-dasharray:${s.dash}` : ""}` });
   }
   if (spec.points) spec.points.x.forEach((v, i) => svgNode(inside, "circle", { cx: px(v).toFixed(1), cy: py(spec.points.y[i]).toFixed(1), r: 2.1, style: `fill:${spec.points.color};opacity:.45` }));
   for (const mark of spec.marks || []) {
@@ -115,7 +115,7 @@ function drawChart(element, spec) {
     label.setAttribute("y", top + 12 + 15 * row);
   }
   const cursor = spec.cursor ? svgNode(svg, "line", { y1: top, y2: base, style: "stroke:var(--mark);stroke-width:1.4" }) : null;
-  const chart = { moveCursor(value) { if (cursor) { cursor.setAttribute("x1", px(value)); cursor.setAttribute("x2", px(value)); } } };
+  const chart = { svg, px, py, inside, moveCursor(value) { if (cursor) { cursor.setAttribute("x1", px(value)); cursor.setAttribute("x2", px(value)); } } };
   if (spec.onPick) {
     svg.style.cursor = "crosshair";
     const pick = (event) => {
