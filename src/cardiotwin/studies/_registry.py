@@ -17,6 +17,7 @@ from ._measured import measured
 from ._mismatch import mismatch
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
+from ._robustness import robustness
 from ._sock128 import FOLDER as SOCK128
 from ._sock128 import sock128
 from ._spheres import spheres
@@ -81,4 +82,5 @@ STUDIES = {
     "mismatch": Study(
         mismatch, "all methods where the inversion is told something wrong", tabled=True
     ),
+    "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
 }
