@@ -28,7 +28,11 @@ if (circulationFacts) {
       svgNode(chart.inside, "path", { d: "M6 0L-6 5L-6 -5Z", transform: `translate(${x} ${y}) rotate(${turn})`, style: `fill:${palette[user % palette.length]}` });
     });
     data.relationLabels.forEach(([volume, pressure, text, flat]) => {
-      svgNode(chart.svg, "text", { x: chart.px(volume) + (flat ? 5 : 8), y: chart.py(pressure) + 4 }, text);
+      const x = chart.px(volume) + (flat ? 5 : 8), y = chart.py(pressure) + 4;
+      const label = svgNode(chart.svg, "text", { x, y }, text);
+      // On a narrow screen the label moves in, above its line.
+      const over = x + label.getComputedTextLength() - chart.svg.viewBox.baseVal.width;
+      if (over > 0) { label.setAttribute("x", x - over); label.setAttribute("y", y - 18); }
     });
     const dot = svgNode(chart.svg, "circle", { r: 6, style: "fill:none;stroke:var(--ink);stroke-width:2.2" });
     loop = { move(index) {
