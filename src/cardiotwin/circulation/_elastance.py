@@ -25,7 +25,7 @@ def contraction_time(period_s: Any) -> Any:
 
 
 def double_hill(tn: Any) -> Any:
-    """Return En(tn) = 1.55 [x^1.9 / (1 + x^1.9)] [1 / (1 + z^21.9)], x = tn/0.7, z = tn/1.17.
+    """Return En(tn) = 1.55 · x^1.9 / (1 + x^1.9) / (1 + z^21.9), x = tn/0.7, z = tn/1.17.
 
     Args:
         tn: time since the start of the contraction over Tmax, ≥ 0, any shape.

@@ -25,6 +25,7 @@ def in_groups(
     solve: Callable[..., Result],
     *arguments: Any,
     chosen: Int[np.ndarray, " n_chosen"] | None = None,
+    lanes: int | None = None,
 ) -> Result:
     """Return what compiled code says of some patients: a tree of NumPy arrays, patients first.
 
@@ -32,10 +33,11 @@ def in_groups(
         solve: compiled code, of the same arguments for some patients, (n_lanes, …) each.
         arguments: trees of arrays, patients first.
         chosen: which patients, all by default.
+        lanes: how many are computed together; by their number if not given.
     """
     leaves = jax.tree.leaves(arguments)
     chosen = np.arange(len(leaves[0])) if chosen is None else chosen
-    n, lanes = len(chosen), group_size(len(chosen))
+    n, lanes = len(chosen), lanes or group_size(len(chosen))
     padded = np.concatenate([chosen, np.repeat(chosen[-1:], -n % lanes)])
 
     @double_precision

@@ -20,6 +20,7 @@ from ._integrate import Trace, prepare, trace_beat
 from ._lvad import Lvad, Pump
 from ._parameters import PARAMETERS
 from ._periodic import attach, begin, period_residual, polish, search_coarse, search_fine
+from ._stage import State
 from ._steady_state import COARSE_STEPS, N_COARSE, CycleSolver, together
 
 PUMP_SPEED = "speed_rpm"
@@ -92,26 +93,34 @@ def sensitivities(
     )
 
 
+def find_start(
+    circuit: Circuit, pump: Pump | None, steps: int, tolerance: Any, max_beats: int = 30
+) -> State:
+    """Return the state at which the periodic beat begins; for use inside compiled code."""
+    coarse = search_coarse(circuit, pump, COARSE_STEPS, N_COARSE)
+    search, _ = search_fine(
+        begin(coarse.point + coarse.step, coarse.inverse),
+        circuit,
+        pump,
+        steps,
+        10 * tolerance,
+        max_beats,
+        enough=1.0,
+    )
+    return polish(search, circuit)
+
+
 def differentiable_beat(
     circuit: Circuit, pump: Pump | None, steps: int, tolerance: Any, max_beats: int = 30
-) -> tuple[Trace, Float[Any, " n_patients"]]:
+) -> tuple[Trace, Float[Any, "..."]]:
     """Return the traced periodic beat with derivatives, and its period residual.
 
     For use inside compiled code in double precision: the search is not differentiated, one Newton
     step after it is.
     """
     fixed, held = lax.stop_gradient(circuit), lax.stop_gradient(pump)
-    coarse = search_coarse(fixed, held, COARSE_STEPS, N_COARSE)
-    search, _ = search_fine(
-        begin(coarse.point + coarse.step, coarse.inverse),
-        fixed,
-        held,
-        steps,
-        10 * tolerance,
-        max_beats,
-        enough=1.0,
-    )
-    start = attach(lax.stop_gradient(polish(search, fixed)), circuit, pump, steps)
+    found = find_start(fixed, held, steps, tolerance, max_beats)
+    start = attach(lax.stop_gradient(found), circuit, pump, steps)
     end, trace = trace_beat(start, circuit, prepare(circuit, steps), pump)
     return trace, lax.stop_gradient(period_residual(start, end, circuit))
 

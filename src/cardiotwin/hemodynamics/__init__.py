@@ -1,10 +1,28 @@
-"""Conditions, interventions and patients: what happens to a circulation, and what if."""
+"""Identification from clinical numbers, conditions and interventions, patients and trials."""
 
 from . import zoo as zoo
 from ._heart import DiastolicFailure as DiastolicFailure
 from ._heart import HeartRate as HeartRate
 from ._heart import Inotrope as Inotrope
 from ._heart import SystolicFailure as SystolicFailure
+from ._identifiability import Identifiability as Identifiability
+from ._identifiability import NextMeasurement as NextMeasurement
+from ._identifiability import ParameterReport as ParameterReport
+from ._identifiability import identifiability as identifiability
+from ._identification import Identification as Identification
+from ._identify import identify as identify
+from ._measurements import QUANTITIES as QUANTITIES
+from ._measurements import Curve as Curve
+from ._measurements import Measurements as Measurements
+from ._measurements import Quantity as Quantity
+from ._methods import Found as Found
+from ._methods import IdentificationMethod as IdentificationMethod
+from ._methods import MaximumAPosteriori as MaximumAPosteriori
+from ._methods import Posterior as Posterior
+from ._no_u_turn import NoUTurn as NoUTurn
+from ._priors import ADULT as ADULT
+from ._priors import Prior as Prior
+from ._priors import Unknowns as Unknowns
 from ._pump import ImplantLvad as ImplantLvad
 from ._pump import PumpSpeed as PumpSpeed
 from ._transformations import Transformation as Transformation
