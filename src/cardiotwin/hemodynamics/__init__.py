@@ -1,6 +1,13 @@
 """Identification from clinical numbers, conditions and interventions, patients and trials."""
 
 from . import zoo as zoo
+from ._arms import Arm as Arm
+from ._arms import Design as Design
+from ._arms import Paired as Paired
+from ._arms import Randomized as Randomized
+from ._between import Between as Between
+from ._cohort import Cohort as Cohort
+from ._cohort import Strata as Strata
 from ._heart import DiastolicFailure as DiastolicFailure
 from ._heart import HeartRate as HeartRate
 from ._heart import Inotrope as Inotrope
@@ -25,8 +32,25 @@ from ._priors import Prior as Prior
 from ._priors import Unknowns as Unknowns
 from ._pump import ImplantLvad as ImplantLvad
 from ._pump import PumpSpeed as PumpSpeed
+from ._run_trial import run_trial as run_trial
+from ._speed_rules import NO_SUCTION as NO_SUCTION
+from ._speed_rules import FixedSpeed as FixedSpeed
+from ._speed_rules import Largest as Largest
+from ._speed_rules import OptimizedSpeed as OptimizedSpeed
+from ._speed_rules import Smallest as Smallest
+from ._speed_rules import SpeedRule as SpeedRule
+from ._speed_rules import SuctionFraction as SuctionFraction
+from ._speed_rules import Support as Support
+from ._steady_batch import Steady as Steady
 from ._transformations import Transformation as Transformation
 from ._transformations import transform as transform
+from ._trial import Trial as Trial
+from ._trial_result import Accounting as Accounting
+from ._trial_result import ArmAccount as ArmAccount
+from ._trial_result import Outcome as Outcome
+from ._trial_result import SubgroupOutcome as SubgroupOutcome
+from ._trial_result import TrialResult as TrialResult
+from ._trial_statistics import Estimate as Estimate
 from ._valves import AorticRegurgitation as AorticRegurgitation
 from ._valves import AorticStenosis as AorticStenosis
 from ._valves import MitralRegurgitation as MitralRegurgitation

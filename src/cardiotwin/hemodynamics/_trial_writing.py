@@ -1,0 +1,156 @@
+"""A trial as files: rows as CSV, tables as Markdown, everything that is computed as JSON."""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from .._files import atomic_path
+from .._provenance import describe
+from .._types import PathLike
+from ._between import label_of
+from ._trial_result import TrialResult
+from ._trial_statistics import Estimate
+from ._what_if import LABELS
+
+EF_NOTE = (
+    "Under a pump the ejection fraction says little: the ventricle empties into the pump all "
+    "through the beat, so that the fraction rises while the stroke volume falls. Judge the pump "
+    "by cardiac output and filling pressure."
+)
+INTERVAL_NOTE = (
+    "Intervals (95 %) say how far the mean of a cohort of this size may be from that of the "
+    "population it was drawn from; they do not contain errors of the model."
+)
+
+
+def write_trial(result: TrialResult, folder: PathLike) -> list[Path]:
+    """Write all files of a trial and return their paths."""
+    folder = Path(folder)
+    paths = [folder / name for name in ("rows.csv", "cohort.csv", "trial.json", "trial.md")]
+    result.table.write_csv(paths[0])
+    columns = {name: own.tolist() for name, own in result.trial.cohort.columns.items()}
+    with atomic_path(paths[1]) as path, path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    text = json.dumps(trial_facts(result), indent=1, ensure_ascii=False, allow_nan=False)
+    for path, content in ((paths[2], text + "\n"), (paths[3], trial_markdown(result))):
+        with atomic_path(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    return paths
+
+
+def trial_facts(result: TrialResult) -> dict[str, Any]:
+    """Return everything but the rows as plain JSON; null where a number is not known."""
+    trial, account = result.trial, result.accounting
+    return _plain({
+        "title": trial.title,
+        "cohort": {
+            "source": trial.cohort.source,
+            "criteria": [own.text for own in trial.cohort.criteria],
+        },
+        "arms": [describe(arm) for arm in trial.arms],
+        "design": describe(trial.design),
+        "primary": trial.primary,
+        "accounting": {
+            **account._asdict(), "arms": [own._asdict() for own in account.arms]
+        },
+        "outcomes": [_row(own) for own in result.outcomes],
+        "subgroups": [_row(own) for own in result.subgroups],
+        "provenance": describe(result.table.provenance),
+    })  # fmt: skip
+
+
+def trial_markdown(result: TrialResult) -> str:
+    """Return the tables as a page of Markdown."""
+    trial, account = result.trial, result.accounting
+    parts = [f"# {trial.title}", "Research software: not for clinical use.", "## Patients"]
+    parts.append(f"Candidates: {trial.cohort.source}.")
+    rows = [["screened", account.screened]]
+    rows += [[f"excluded, {reason}", count] for reason, count in account.excluded.items()]
+    rows += [["enrolled", account.enrolled], ["different patients", account.patients]]
+    parts.append(_table(["", "n"], rows))
+    arms = [
+        [own.arm, own.allocated, own.analysed, own.infeasible, own.failed] for own in account.arms
+    ]
+    parts.append(_table(["arm", "allocated", "analysed", "no admissible speed", "failed"], arms))
+    errors = [[own.arm, text, n] for own in account.arms for text, n in own.errors.items()]
+    if errors:
+        parts += ["## Without a result", _table(["arm", "why", "n"], errors[:40])]
+        if len(errors) > 40:
+            parts.append(f"{len(errors) - 40} more reasons in rows.csv.")
+    parts += ["## Outcomes", EF_NOTE, INTERVAL_NOTE, outcome_table(result)]
+    parts += [f"## {label_of(trial.primary).capitalize()} in subgroups", subgroup_table(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def outcome_table(result: TrialResult) -> str:
+    """Return outcomes by arm as a Markdown table."""
+    first = result.trial.arms[0].name
+    head = ["outcome", "unit", "arm", "n", "mean (95 %)", "median", "5 to 95 % of patients",
+            f"difference to {first} (95 %)", "missing as unchanged"]  # fmt: skip
+    rows = []
+    for own in result.outcomes:
+        effect = ["–", "–"] if own.arm == first else [interval(own.effect), interval(own.to_treat)]
+        after, unit = own.after, LABELS.get(own.index, ("", ""))[1]
+        rows.append([
+            label_of(own.index), unit, own.arm, after.n, interval(after), shown(after.median),
+            f"{shown(after.p05)} to {shown(after.p95)}", *effect,
+        ])  # fmt: skip
+    return _table(head, rows)
+
+
+def subgroup_table(result: TrialResult) -> str:
+    """Return the main outcome by subgroup as a Markdown table."""
+    first = result.trial.arms[0].name
+    head = ["subgroup", "arm", "n", "before", "mean (95 %)", f"difference to {first} (95 %)"]
+    rows = [
+        [own.subgroup, own.arm, own.after.n, shown(own.before.mean), interval(own.after),
+         "–" if own.arm == first else interval(own.effect)]
+        for own in result.subgroups
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
+def interval(own: Estimate) -> str:
+    """Write a mean with its interval."""
+    if not math.isfinite(own.mean):
+        return "–"
+    return f"{shown(own.mean)} ({shown(own.low)} to {shown(own.high)})"
+
+
+def shown(value: float) -> str:
+    """Write a number to four digits, a dash for NaN.
+
+    >>> shown(3.98765), shown(10492.3), shown(float("nan"))
+    ('3.988', '10492', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    # A bar inside an error would end its cell.
+    lines += ["| " + " | ".join(str(x).replace("|", "\\|") for x in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _row(own: Any) -> dict[str, Any]:
+    return {
+        name: value._asdict() if isinstance(value, Estimate) else value
+        for name, value in own._asdict().items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(own) for own in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
