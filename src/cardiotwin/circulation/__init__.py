@@ -15,6 +15,9 @@ from ._lvad import PumpCoefficients as PumpCoefficients
 from ._parameters import PARAMETERS as PARAMETERS
 from ._parameters import Parameter as Parameter
 from ._parameters import parameter_table as parameter_table
+from ._preload_reduction import EndSystolicLine as EndSystolicLine
+from ._preload_reduction import end_systolic_line as end_systolic_line
+from ._preload_reduction import preload_reduction as preload_reduction
 from ._sensitivity import Sensitivities as Sensitivities
 from ._sensitivity import sensitivities as sensitivities
 from ._simulate import simulate as simulate
