@@ -17,7 +17,9 @@ from ._measured import measured
 from ._mismatch import mismatch
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
+from ._pump_speed import pump_speed
 from ._robustness import robustness
+from ._simaan import simaan
 from ._sock128 import FOLDER as SOCK128
 from ._sock128 import sock128
 from ._spheres import spheres
@@ -82,5 +84,7 @@ STUDIES = {
     "mismatch": Study(
         mismatch, "all methods where the inversion is told something wrong", tabled=True
     ),
+    "simaan": Study(simaan, "Simaan 2009: normal heart, two families of loops, suction"),
+    "pump-speed": Study(pump_speed, "Med-Real2Sim, Fig. 4: a pump and its speed in two patients"),
     "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
 }
