@@ -52,7 +52,7 @@ def result(cohort):
 
 def test_everybody_screened_is_enrolled_or_excluded_with_a_reason(cohort):
     assert cohort.screened == len(cohort) + sum(cohort.excluded.values())
-    assert len(cohort.excluded) == 3 and all(text.startswith("not: ") for text in cohort.excluded)
+    assert len(cohort.excluded) == 3 and all(text.endswith(" not met") for text in cohort.excluded)
     for own in cohort.criteria:
         assert own.met(cohort.baseline).all()
     assert len(set(cohort.patient)) == len(cohort)

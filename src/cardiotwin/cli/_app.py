@@ -18,6 +18,7 @@ from . import (
     _report,
     _reproduce,
     _simulate,
+    _trial,
 )
 from ._output import print_error
 
@@ -59,6 +60,7 @@ for verb in (
     _simulate.simulate,
     _forward.forward,
     _evaluate.evaluate,
+    _trial.trial,
     _report.report,
     _convert.convert,
     _reproduce.reproduce,

@@ -131,5 +131,5 @@ def _reasons(table: CaseTable, eligibility: tuple[Between, ...]) -> Shaped[np.nd
     indices = {name: _column(table, name) for name in INDEX_NAMES}
     for own in eligibility:
         missed = (reasons == "") & ~own.met(indices)
-        reasons = np.where(missed, f"not: {own.text}", reasons)
+        reasons = np.where(missed, f"{own.text} not met", reasons)
     return reasons

@@ -111,7 +111,8 @@ def _by_patient(
     """Return mean and weight of every patient who has values."""
     known = np.isfinite(values)
     _, whose = np.unique(patients[known], return_inverse=True)
-    total = np.bincount(whose, weights[known])
+    # Counts of nobody would be whole numbers.
+    total = np.bincount(whose, weights[known]).astype(float)
     return np.bincount(whose, weights[known] * values[known]) / total, total
 
 

@@ -30,5 +30,10 @@ from ._saved import SavedReconstruction as SavedReconstruction
 from ._store import load_reconstruction as load_reconstruction
 from ._store import save_reconstruction as save_reconstruction
 from ._template import make_template as make_template
+from ._trial_figures import plot_before_after as plot_before_after
+from ._trial_figures import plot_trial_before_after as plot_trial_before_after
+from ._trial_figures import plot_trial_loops as plot_trial_loops
+from ._trial_figures import plot_trial_sweep as plot_trial_sweep
+from ._trial_page import write_trial_report as write_trial_report
 from ._vtk_series import write_vtk_series as write_vtk_series
 from ._wiggers import plot_wiggers as plot_wiggers

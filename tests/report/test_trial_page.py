@@ -1,0 +1,99 @@
+"""The page and the figures of an in-silico trial."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from cardiotwin import InputError, report
+from cardiotwin.circulation import Circulation
+from cardiotwin.hemodynamics import (
+    Arm,
+    Between,
+    Cohort,
+    FixedSpeed,
+    Largest,
+    OptimizedSpeed,
+    Strata,
+    Trial,
+    run_trial,
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    weak = Circulation(emax=np.linspace(0.4, 1.2, 24), period_s=0.8, v0_ml=40.0)
+    narrow = OptimizedSpeed(
+        Largest("co_l_min"), (Between("mean_arterial_mmhg", 90.0, 91.0),), (9e3, 10e3), 0
+    )
+    arms = (
+        Arm("no pump"),
+        Arm("slow <b>", speed=FixedSpeed(9000.0)),
+        Arm("fast", speed=FixedSpeed(12000.0)),
+        Arm("narrow", speed=narrow),
+    )
+    strata = (Strata("ef_percent", (20.0, 30.0)),)
+    cohort = Cohort.from_circulation(weak, source="24 hearts")
+    return run_trial(Trial(cohort, arms, subgroups=strata, title="Pumps & hearts"), quiet=True)
+
+
+@pytest.fixture(scope="module")
+def page(result, tmp_path_factory):
+    return report.write_trial_report(result, tmp_path_factory.mktemp("trial") / "trial.html")
+
+
+def test_the_page_says_who_is_where_and_what_to_be_careful_of(result, page):
+    text = page.read_text(encoding="utf-8")
+    assert "Not for clinical use" in text and "ejection fraction says little" in text
+    assert "Pumps &amp; hearts" in text and "slow &lt;b&gt;" in text and "slow <b>" not in text
+    account = result.accounting.arms[3]
+    assert 0 < account.analysed < 24
+    assert f"<td>24<td>{account.analysed}<td>{account.infeasible}<td>0" in text
+    assert "keeps mean arterial pressure 90 to 91 mmHg" in text
+    assert not re.search(r"(src|href)=[\"']?https?:", text) and "NaN" not in text
+
+
+def test_the_page_draws_what_the_result_has(result, page):
+    found = re.search(r'id="trial-facts">(.*?)</script>', page.read_text(encoding="utf-8"))
+    facts = json.loads(found[1])
+    assert facts["sweep"]["speeds"] == [9000.0, 12000.0]
+    middle = np.median(result.values("co_l_min")[2])
+    assert facts["sweep"]["panels"][0]["median"][1] == pytest.approx(middle, rel=1e-5)
+    assert facts["boxes"][0]["boxes"][3]["values"][2] == pytest.approx(middle, rel=1e-5)
+    assert [own["arm"] for own in facts["loops"]] == ["fast"] * 3
+
+
+def test_the_figures_draw_what_the_result_has(result):
+    figure = report.plot_trial_before_after(result)
+    assert [box.name for box in figure.data] == ["before", "no pump", "slow <b>", "fast", "narrow"]
+    assert figure.data[3].median[0] == pytest.approx(np.median(result.values("co_l_min")[2]))
+    sweep = report.plot_trial_sweep(result, ["co_l_min"])
+    middle = np.median(result.values("co_l_min")[1:3], axis=1)
+    np.testing.assert_allclose(sweep.data[-1].y, middle)
+    loops = report.plot_trial_loops(result, "fast")
+    names = [trace.name for trace in loops.data if trace.name and "EF, " in trace.name]
+    assert len(set(names)) == 6 and sum(name.endswith(", fast") for name in set(names)) == 3
+    with pytest.raises(InputError, match="Did you mean 'fast'"):
+        report.plot_trial_loops(result, "fest")
+    with pytest.raises(InputError, match="no value"):
+        report.plot_before_after([1.0], [[np.nan]], ["a"], "CO")
+
+
+def test_a_browser_draws_the_page_without_complaints(page):
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    from .browser import Browser
+
+    browser = Browser(program)
+    try:
+        browser.open(page)
+        assert browser.complaints() == []
+        assert browser.requests() == [page.resolve().as_uri()]
+        drawn = "document.querySelectorAll('.chart svg').length"
+        assert browser.script(drawn) == 4 + 1 + 4
+        assert browser.script("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.close()
