@@ -1,11 +1,15 @@
 """The verb ``demo``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ._output import Json, Printer, Seed
+
+if TYPE_CHECKING:
+    from ..circulation import Beat
+    from ..hemodynamics import Measurements
 
 
 def demo(
@@ -14,10 +18,10 @@ def demo(
     as_json: Json = False,
     seed: Seed = 0,
 ) -> None:
-    """Make a patient, simulate a beat, reconstruct it from the torso, and write a report."""
+    """Make a patient, both halves: potentials from the torso, loops from clinical numbers."""
     import time
 
-    from .. import ecgi, report
+    from .. import circulation, ecgi, hemodynamics, report
 
     printer = Printer(as_json)
     report.check_free(out, overwrite=True)
@@ -54,6 +58,21 @@ def demo(
         ["method", "RE", "CC", "activation error (ms)", "seconds"],
         rows,
     )
+    say("identifying a failing heart from volumes, heart rate and cuff pressure")
+    truth = circulation.steady_state(hemodynamics.zoo.get(PATIENT))
+    found = hemodynamics.identify(_clinic(truth, seed), seed=seed)
+    known = hemodynamics.identifiability(found)
+    say(found.status)
+    loops = found.loops(200, seed)
+    printer.table(
+        f"Simulated patient, {PATIENT.replace('_', ' ')}: 90 % intervals",
+        ["", "true", "5 %", "median", "95 %"],
+        [
+            [name, found_true, *map(float, found.quantile(name, [0.05, 0.5, 0.95]))]
+            for name, found_true in _true(truth).items()
+        ],
+    )
+    say(known.summary())
     best, score, activation = results["SpatioTemporal"]
     report.save_reconstruction(
         out,
@@ -64,7 +83,53 @@ def demo(
         torso=case.human.torso,
         unit="normalized",
         notes=("Simulated data. An inverse crime: the operator that made the data inverts them.",),
+        circulation=report.collect_beat(
+            circulation.steady_state(found.most_probable),
+            draws=loops,
+            compared={"truth": truth},
+            title="A failing heart, identified from clinical numbers",
+            name="most probable",
+            notes=[
+                "Simulated patient, measured with noise: EDV, ESV, heart rate and cuff pressure.",
+                found.status,
+                known.summary(),
+            ],
+        ),
         overwrite=True,
     )
     say(f"open {out / 'report.html'}")
-    printer.finish({"report": str(out / "report.html"), "rows": rows})
+    intervals = {name: found.interval(name) for name in _true(truth)}
+    printer.finish({"report": str(out / "report.html"), "rows": rows, "identified": intervals})
+
+
+PATIENT = "dilated_cardiomyopathy"
+"""Zoo patient whose circulation is identified."""
+
+
+def _clinic(truth: "Beat", seed: int) -> "Measurements":
+    """Return what a clinic would measure of a beat: rounded, with the published errors."""
+    import numpy as np
+
+    from ..hemodynamics import QUANTITIES, Measurements
+
+    own = truth.indices
+    exact = {
+        "heart_rate_bpm": float(truth.circulation.heart_rate_bpm),
+        "edv_ml": float(own.edv_ml),
+        "esv_ml": float(own.esv_ml),
+        "systolic_mmhg": float(own.systolic_mmhg),
+        "diastolic_mmhg": float(own.diastolic_mmhg),
+    }
+    noise = np.random.default_rng(seed).standard_normal(len(exact))
+    errors = [QUANTITIES[name].error + QUANTITIES[name].relative * v for name, v in exact.items()]
+    measured = np.round(list(exact.values()) + noise * errors)
+    return Measurements(**dict(zip(exact, measured.tolist(), strict=True)))
+
+
+def _true(truth: "Beat") -> dict[str, float]:
+    """Return what the intervals should hold."""
+    own = truth.indices
+    names = ("edv_ml", "esv_ml", "ef_percent", "co_l_min", "lv_peak_mmhg", "lvedp_mmhg")
+    found = {name: float(getattr(own, name)) for name in names}
+    parameters = truth.circulation.values()
+    return found | {name: float(parameters[name]) for name in ("emax", "systemic_resistance")}

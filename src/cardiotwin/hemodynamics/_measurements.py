@@ -45,13 +45,13 @@ QUANTITIES: dict[str, Quantity] = {
     "esv_ml": Quantity("esv_ml", "mL", 3, 600, 0, 0.13, ECHO, "Give mL."),
     "ef_percent": Quantity("ef_percent", "%", 3, 90, 5.0, 0, ECHO, "Give percent, not a fraction."),
     "systolic_mmhg": Quantity(
-        "systolic_mmhg", "mmHg", 40, 300, 8.0, 0, CUFF, "Give mmHg, not kPa."
+        "systolic_mmhg", "mmHg", 30, 300, 8.0, 0, CUFF, "Give mmHg, not kPa."
     ),
     "diastolic_mmhg": Quantity(
-        "diastolic_mmhg", "mmHg", 20, 200, 8.0, 0, CUFF, "Give mmHg, not kPa."
+        "diastolic_mmhg", "mmHg", 17, 200, 8.0, 0, CUFF, "Give mmHg, not kPa."
     ),
     "mean_pressure_mmhg": Quantity(
-        "mean_aortic_mmhg", "mmHg", 30, 240, 6.0, 0, CUFF, "Give mmHg, not kPa."
+        "mean_aortic_mmhg", "mmHg", 25, 240, 6.0, 0, CUFF, "Give mmHg, not kPa."
     ),
     "stroke_volume_ml": Quantity("forward_ml", "mL", 5, 300, 0, 0.12, "Doppler; ours", "Give mL."),
     "cardiac_output_l_min": Quantity(

@@ -61,7 +61,12 @@ ADULT: Mapping[str, Prior] = {
     ),
     "emax": Prior(1.8, 0.45, source="single-beat Ees, Chen 2001: 0.4 to 4.5 mmHg/mL; " + WIDE),
     "emin": Prior(0.065, 0.35, source="LVEDP 4 to 25 mmHg at EDV 90 to 250 mL; " + WIDE),
-    "v0_ml": Prior(10.0, 8.0, logarithmic=False, source="Simaan 2009; Med-Real2Sim: 4 to 25 mL"),
+    "v0_ml": Prior(
+        10.0,
+        15.0,
+        logarithmic=False,
+        source="Med-Real2Sim: 4 to 25 mL, wider for dilated hearts; ours",
+    ),
     "mitral_resistance": Prior(0.008, 0.7, source="Simaan 2009: 0.005; stenosis 0.05 and more"),
     "aortic_valve_resistance": Prior(
         0.008, 0.9, source="Simaan 2009: 0.001; stenosis 0.1 and more"

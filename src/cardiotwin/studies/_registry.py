@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._calibration import agreement, calibration, information
 from ._collocation import collocation
 from ._comparison import FIG9, fig10, fig11
 from ._coverage import coverage
@@ -25,6 +26,8 @@ from ._sock128 import sock128
 from ._spheres import spheres
 from ._subject1 import FOLDER as SUBJECT1
 from ._subject1 import subject1
+from ._swine import FOLDER as SWINE
+from ._swine import swine
 from ._table import StudyTable
 
 
@@ -84,7 +87,8 @@ STUDIES = {
     "mismatch": Study(
         mismatch, "all methods where the inversion is told something wrong", tabled=True
     ),
-    "simaan": Study(simaan, "Simaan 2009: normal heart, two families of loops, suction"),
-    "pump-speed": Study(pump_speed, "Med-Real2Sim, Fig. 4: a pump and its speed in two patients"),
-    "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
+    "swine": Study(swine, "measured loops: ventricular pressure from volumes and cuff", SWINE),
+    "calibration": Study(calibration, "whether the posterior of 500 patients means what it says"),
+    "agreement": Study(agreement, "the posterior beside long runs of NUTS"),
+    "information": Study(information, "what each clinical number adds"),
 }
