@@ -87,6 +87,7 @@ def pump_speed(data: PathLike | None = None, *, quick: bool = False, seed: int =
     """
     del data, seed
     rows: list[list[Any]] = []
+    notes: list[str] = []
     for name, printed in list(PATIENTS.items())[: 1 if quick else None]:
         patient = printed.circulation
         before = steady_indices(patient).indices
@@ -96,8 +97,9 @@ def pump_speed(data: PathLike | None = None, *, quick: bool = False, seed: int =
         rows.append([*at, *_cells(before, printed.ef_before, printed.co_before, None, patient)])
         rows[-1][4], rows[-1][6] = float(ef), 0.001 * float(sv * patient.heart_rate_bpm)
         suction = first_suction_speed(patient, Lvad(SUCTION_FROM_RPM, CHOI_1997))
-        rows.append([name, "suction (rpm): printed, ours", None, printed.suction_rpm, suction])
-        rows[-1] += [None] * (len(COLUMNS) - len(rows[-1]))
+        notes.append(
+            f"patient {name}: suction at {suction:.0f} rpm, printed {printed.suction_rpm:.0f}"
+        )
         for k, gamma in enumerate(GAMMAS):
             lvad = Lvad(suction / gamma, CHOI_1997)
             goal = printed.ef[k], printed.co[k], printed.mean_mmhg[k]
@@ -119,6 +121,7 @@ def pump_speed(data: PathLike | None = None, *, quick: bool = False, seed: int =
         COLUMNS,
         rows,
         [
+            *notes,
             "'CO' as printed there is (largest − smallest volume) × rate, repeated in the next "
             "column; under a pump that is no output, since blood leaves while the ventricle "
             "fills. The last column is the flow through the body",

@@ -12,13 +12,17 @@ from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
 from ._ecgsim import FOLDER as ECGSIM
 from ._ecgsim import ecgsim
 from ._frames import frames
+from ._golden import golden
 from ._initialization import table2
 from ._laplacians import laplacians
 from ._measured import measured
 from ._mismatch import mismatch
+from ._mitral_stenosis import mitral_stenosis
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
 from ._pump_speed import pump_speed
+from ._reference_values import FOLDER as REFERENCE_VALUES
+from ._reference_values import reference_values
 from ._robustness import robustness
 from ._simaan import simaan
 from ._sock128 import FOLDER as SOCK128
@@ -91,4 +95,14 @@ STUDIES = {
     "calibration": Study(calibration, "whether the posterior of 500 patients means what it says"),
     "agreement": Study(agreement, "the posterior beside long runs of NUTS"),
     "information": Study(information, "what each clinical number adds"),
+    "golden": Study(golden, "golden numbers of the circuit by both routes"),
+    "simaan": Study(simaan, "Simaan 2009: normal heart, two families of loops, suction"),
+    "pump-speed": Study(pump_speed, "Med-Real2Sim, Fig. 4: a pump and its speed in two patients"),
+    "mitral-stenosis": Study(
+        mitral_stenosis, "Med-Real2Sim, Fig. 3b: average loops with and without stenosis"
+    ),
+    "reference-values": Study(
+        reference_values, "published numbers beside patients of the zoo", REFERENCE_VALUES
+    ),
+    "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
 }
