@@ -181,11 +181,14 @@ def plot_trial_loops(result: TrialResult, arm: str | None = None) -> go.Figure:
 
 
 def fixed_speeds(result: TrialResult) -> tuple[Float[np.ndarray, " n"], list[int]]:
-    """Return speeds and places of the arms at a fixed speed."""
+    """Return speeds and places of the arms that differ in nothing but a fixed speed."""
     found: list[tuple[float, int]] = []
+    alike = None
     for place, arm in enumerate(result.trial.arms):
         if isinstance(arm.speed, FixedSpeed) and result.accounting.arms[place].analysed:
-            found.append((arm.speed.speed_rpm, place))
+            alike = arm.transformations if alike is None else alike
+            if arm.transformations == alike:
+                found.append((arm.speed.speed_rpm, place))
     found.sort()
     return np.array([speed for speed, _ in found], float), [place for _, place in found]
 
