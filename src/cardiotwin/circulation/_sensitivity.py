@@ -141,11 +141,11 @@ def _jacobian(
 
     speed = jnp.zeros_like(circuit.period_s) if pump is None else pump.speed
     values = jax.tree.map(jnp.asarray, (circuit, speed))
-    result, push, residual = jax.linearize(solve, *values, has_aux=True)
     leaves, structure = jax.tree.flatten(values)
     n = len(leaves) - (pump is None)
     ones = [jnp.eye(n)[k][:, None] * jnp.ones_like(leaf) for k, leaf in enumerate(leaves[:n])]
     if pump is None:
         ones.append(jnp.zeros((n, *speed.shape)))
-    slopes = jax.vmap(push, out_axes=-1)(*jax.tree.unflatten(structure, ones))
-    return result, slopes, residual
+    return jax.vmap(
+        lambda *tangents: jax.jvp(solve, values, tangents, has_aux=True), out_axes=(None, -1, None)
+    )(*jax.tree.unflatten(structure, ones))

@@ -39,9 +39,9 @@ class NoUTurn:
     Hoffman and Gelman 2014; the sampler is that of NumPyro.
     """
 
-    chains: int = 8
-    warm_up: int = 150
-    draws: int = 250
+    chains: int = 16
+    warm_up: int = 100
+    draws: int = 75
     acceptance: float = 0.8
     max_depth: int = 7
 
