@@ -31,6 +31,8 @@ from ._optimized_speed import NO_SUCTION as NO_SUCTION
 from ._optimized_speed import Largest as Largest
 from ._optimized_speed import OptimizedSpeed as OptimizedSpeed
 from ._optimized_speed import Smallest as Smallest
+from ._pretext import PretextNetwork as PretextNetwork
+from ._pretext import train_pretext as train_pretext
 from ._priors import ADULT as ADULT
 from ._priors import Prior as Prior
 from ._priors import Unknowns as Unknowns
@@ -42,6 +44,14 @@ from ._speed_rules import SpeedRule as SpeedRule
 from ._speed_rules import SuctionFraction as SuctionFraction
 from ._speed_rules import Support as Support
 from ._steady_batch import Steady as Steady
+from ._surrogate import HeldOut as HeldOut
+from ._surrogate import Surrogate as Surrogate
+from ._surrogate import SurrogateLoop as SurrogateLoop
+from ._surrogate_box import ADULT_BOX as ADULT_BOX
+from ._surrogate_box import PAPER_BOX as PAPER_BOX
+from ._surrogate_box import Axis as Axis
+from ._surrogate_box import SurrogateBox as SurrogateBox
+from ._surrogate_training import train_surrogate as train_surrogate
 from ._transformations import Transformation as Transformation
 from ._transformations import transform as transform
 from ._trial import Trial as Trial

@@ -30,6 +30,7 @@ from ._sock128 import sock128
 from ._spheres import spheres
 from ._subject1 import FOLDER as SUBJECT1
 from ._subject1 import subject1
+from ._surrogate import surrogate
 from ._swine import FOLDER as SWINE
 from ._swine import swine
 from ._table import StudyTable
@@ -105,4 +106,5 @@ STUDIES = {
         reference_values, "published numbers beside patients of the zoo", REFERENCE_VALUES
     ),
     "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
+    "surrogate": Study(surrogate, "networks in place of the simulator, the paper's and ours"),
 }
