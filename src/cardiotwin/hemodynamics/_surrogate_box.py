@@ -170,10 +170,10 @@ class SurrogateBox:
             slack = 1e-9 * axis.high
             value = np.broadcast_to(own[axis.name], shape)
             bad = (value < axis.low - slack) | (value > axis.high + slack)
-            found.append((bad, f"{axis.name} from {axis.low:g} to {axis.high:g}"))
+            found.append((np.asarray(bad), f"{axis.name} from {axis.low:g} to {axis.high:g}"))
         for name, only in self.fixed:
             bad = ~np.isclose(np.broadcast_to(own[name], shape), only, rtol=1e-9, atol=0)
-            found.append((bad, f"{name} of {only:g}"))
+            found.append((np.asarray(bad), f"{name} of {only:g}"))
         return found
 
     def _sobol(self, n: int, seed: list[int], as_patients: bool) -> dict[str, np.ndarray]:
