@@ -28,6 +28,32 @@ SHORTEST = 1.6
 """Tc / Tmax below which the borders move together, in proportion."""
 
 
+class Integrals(NamedTuple):
+    """Integrals over the beat, by the weights of the method: conserved flows stay conserved.
+
+    Attributes:
+        aortic: of the aortic pressure, mmHg s.
+        arterial: of the arterial pressure, mmHg s.
+        atrial: of the atrial pressure, mmHg s.
+        work: of ventricular pressure times outflow less inflow, mmHg mL.
+        mitral_forward: through the mitral valve, mL.
+        mitral_back: back through it, mL.
+        valve_forward: through the aortic valve, mL.
+        valve_back: back through it, mL.
+        pump: through the pump, mL.
+    """
+
+    aortic: Any
+    arterial: Any
+    atrial: Any
+    work: Any
+    mitral_forward: Any
+    mitral_back: Any
+    valve_forward: Any
+    valve_back: Any
+    pump: Any
+
+
 class Trace(NamedTuple):
     """What happened during a beat, from inside the integrator.
 
@@ -36,20 +62,14 @@ class Trace(NamedTuple):
         states: five or six of (n_steps + 1, …).
         elastance: (n_steps + 1, …) mmHg/mL.
         flows: (n_steps, …) at the ends of the steps.
-        weights: (n_steps, 2, …) of the stages in integrals over the beat, s.
-        stage_states: five or six of (n_steps, 2, …).
-        stage_elastance: (n_steps, 2, …).
-        stage_flows: (n_steps, 2, …).
+        integrals: (…) over the beat.
     """
 
     times: Any
     states: State
     elastance: Any
     flows: Flows
-    weights: Any
-    stage_states: State
-    stage_elastance: Any
-    stage_flows: Flows
+    integrals: Integrals
 
 
 class Prepared(NamedTuple):
@@ -110,35 +130,29 @@ def trace_beat(
     state: State, circuit: Circuit, prepared: Prepared, pump: Pump | None = None
 ) -> tuple[State, Trace]:
     """Return the state one beat later and everything in between."""
-    end, (stage_states, stage_flows) = _scan(state, circuit, prepared, pump, keep=True)
+    end, integrals, (inner, flows) = _scan(state, circuit, prepared, pump, keep=True)
     first = circuit.emin * jnp.ones_like(state[0])
-    part, count = prepared.part, len(prepared.part)
-    h = prepared.h[part]
-    times = prepared.start[part] + _column(prepared.index + 1, h) * h
-    weights = _column(np.array([[1 - GAMMA, GAMMA]]), h) * h[:, None]
-    shape = (count, 2, *first.shape)
+    h = prepared.h[prepared.part]
+    times = prepared.start[prepared.part] + _column(prepared.index + 1, h) * h
     return end, Trace(
         times=jnp.concatenate([jnp.zeros_like(times[:1]), times]),
         states=tuple(
-            jnp.concatenate([own[None], inner[:, 1]])
-            for own, inner in zip(state, stage_states, strict=True)
+            jnp.concatenate([own[None], later]) for own, later in zip(state, inner, strict=True)
         ),
         elastance=jnp.concatenate([first[None], prepared.elastance[:, 1]]),
-        flows=Flows(*(own[:, 1] for own in stage_flows)),
-        weights=jnp.broadcast_to(weights, shape),
-        stage_states=stage_states,
-        stage_elastance=prepared.elastance,
-        stage_flows=stage_flows,
+        flows=flows,
+        integrals=integrals,
     )
 
 
 def _scan(
     state: State, circuit: Circuit, prepared: Prepared, pump: Pump | None, keep: bool
-) -> tuple[State, Any]:
-    """Return the state after all steps and, if asked for, states and flows at all stages."""
+) -> tuple[State, Integrals, Any]:
+    """Return the state after all steps and, if asked for, integrals, states and flows."""
     ratio = (1 - GAMMA) / GAMMA
 
-    def body(old: State, at: Any) -> tuple[State, Any]:
+    def body(carry: tuple[State, Integrals], at: Any) -> Any:
+        old, sums = carry
         part, index, stiffness = at
         vessels: Vessels = jax.tree.map(lambda leaf: leaf[part], prepared.vessels)
         speeds = (None, None)
@@ -149,12 +163,36 @@ def _scan(
         middle = tuple(own + ratio * (new - own) for own, new in zip(old, first, strict=True))
         second, second_flows = solve_stage(middle, stiffness[1], vessels, circuit, pump, speeds[1])
         if not keep:
-            return second, None
-        states = tuple(jnp.stack(pair) for pair in zip(first, second, strict=True))
-        flows = Flows(*(jnp.stack(pair) for pair in zip(first_flows, second_flows, strict=True)))
-        return second, (states, flows)
+            return (second, sums), None
+        # γ h = a of the stage is the weight of the second, (1 − γ) h that of the first.
+        one, other = ratio * vessels.a, vessels.a
+        sums = jax.tree.map(
+            lambda total, early, late: total + one * early + other * late,
+            sums,
+            _integrands(first, stiffness[0], first_flows),
+            _integrands(second, stiffness[1], second_flows),
+        )
+        return (second, sums), (second, second_flows)
 
-    return lax.scan(body, state, (prepared.part, prepared.index, prepared.elastance))
+    steps = (prepared.part, prepared.index, prepared.elastance)
+    zero = jnp.zeros_like(state[0])
+    (end, sums), rows = lax.scan(body, (state, Integrals(*[zero] * 9)), steps)
+    return end, sums, rows
+
+
+def _integrands(state: State, stiffness: Any, flows: Flows) -> Integrals:
+    volume, atrial, arterial, aortic = state[:4]
+    return Integrals(
+        aortic=aortic,
+        arterial=arterial,
+        atrial=atrial,
+        work=stiffness * volume * (flows.aortic_valve + flows.pump - flows.mitral),
+        mitral_forward=jnp.maximum(flows.mitral, 0.0),
+        mitral_back=jnp.maximum(-flows.mitral, 0.0),
+        valve_forward=jnp.maximum(flows.aortic_valve, 0.0),
+        valve_back=jnp.maximum(-flows.aortic_valve, 0.0),
+        pump=flows.pump + 0.0 * volume,
+    )
 
 
 def rest(circuit: Circuit, pump: Pump | None = None) -> State:
