@@ -199,7 +199,7 @@ def _solve(
     # Small groups share one program, whoever asks: compiling takes longer than the waveforms do.
     small = group_size(len(circuit.period_s)) < LANES[-1]
 
-    def solve(own: Circuit, own_pump: Pump | None, patient: bool = False) -> _Found:
+    def solve(own: Circuit, own_pump: Pump | None, thorough: bool = False) -> _Found:
         return _solve_lanes(
             own,
             own_pump,
@@ -207,13 +207,13 @@ def _solve(
             solver.tolerance,
             solver.max_beats,
             keep_waveforms or small,
-            patient,
+            thorough,
         )
 
     found = in_groups(solve, circuit, pump)
     slow = np.flatnonzero(~(found.residual < solver.tolerance))
     if len(slow):
-        again = in_groups(partial(solve, patient=True), circuit, pump, chosen=slow)
+        again = in_groups(partial(solve, thorough=True), circuit, pump, chosen=slow)
 
         def insert(all_of_them: Any, some: Any) -> Any:
             all_of_them[slow] = some
@@ -223,7 +223,7 @@ def _solve(
     return found
 
 
-@partial(jax.jit, static_argnames=("steps", "keep_waveforms", "patient"))
+@partial(jax.jit, static_argnames=("steps", "keep_waveforms", "thorough"))
 def _solve_lanes(
     circuit: Circuit,
     pump: Pump | None,
@@ -231,7 +231,7 @@ def _solve_lanes(
     tolerance: Any,
     max_beats: Any,
     keep_waveforms: bool,
-    patient: bool,
+    thorough: bool,
 ) -> _Found:
     """Solve a group in lockstep.
 
@@ -239,19 +239,19 @@ def _solve_lanes(
     itself may stop early. A patient whose certificate does not hold is taken up again,
     with more beats and with the exact Jacobian to begin with.
     """
-    n_coarse = 20 if patient else N_COARSE
+    n_coarse = 20 if thorough else N_COARSE
     found = search_coarse(circuit, pump, COARSE_STEPS, n_coarse)
     start, inverse = found.point + found.step, found.inverse
-    if patient:
+    if thorough:
         inverse = newton_inverse(start, circuit, pump, steps)
     search, fine = search_fine(
         begin(start, inverse),
         circuit,
         pump,
         steps,
-        0.3 * tolerance if patient else 3 * tolerance,
+        0.3 * tolerance if thorough else 3 * tolerance,
         max_beats,
-        enough=1.0 if patient else 0.97,
+        enough=1.0 if thorough else 0.97,
     )
     first = polish(search, circuit)
     last, trace = trace_beat(first, circuit, prepare(circuit, steps), pump)
