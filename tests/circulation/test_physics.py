@@ -147,6 +147,7 @@ def test_the_method_is_of_second_order():
     assert order > 1.6
 
 
+@pytest.mark.slow  # compiles for long; the golden table and the trials know the same
 def test_a_pump_that_runs_takes_over_what_the_valve_carried():
     speeds = np.array([6000.0, 8000.0, 9000.0, 10000.0, 12000.0, 14000.0])
     patient = Circulation(emax=1.0, period_s=0.8)

@@ -75,6 +75,7 @@ def test_suction_sets_in_at_the_published_speeds(pumped):
     np.testing.assert_allclose(found, [17400, 15500, 14800, 14400, 14100], rtol=0.035)
 
 
+@pytest.mark.slow
 def test_the_controller_stops_at_the_onset_of_suction(pumped):
     start = steady_state(pumped, Lvad(12_000))
     row = simulate(pumped, Lvad(12_000), beats=120, start=start, speed=SuctionAvoidingSpeed())

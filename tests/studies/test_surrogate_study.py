@@ -1,8 +1,11 @@
 """The table of surrogates, in its small form."""
 
+import pytest
+
 from cardiotwin import studies
 
 
+@pytest.mark.slow
 def test_ours_is_closer_to_the_simulator_than_the_papers_network():
     table = studies.STUDIES["surrogate"].run(None, quick=True)
     errors = {(row[0], row[1]): dict(zip(table.columns, row, strict=True)) for row in table.rows}

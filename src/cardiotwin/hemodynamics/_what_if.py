@@ -133,11 +133,10 @@ def what_if(
 
     >>> from cardiotwin.hemodynamics import Inotrope
     >>> answer = what_if(Circulation(emax=1.0), Inotrope(2.0))
-    >>> print(answer.table(["ef_percent", "co_l_min"]))
+    >>> print(answer.table(["ef_percent"]))
     | index | unit | before | after | change | % |
     |---|---|---|---|---|---|
     | ejection fraction | % | 37.9 | 55 | +17.1 | +45.2 |
-    | cardiac output | L/min | 3.75 | 4.92 | +1.18 | +31.4 |
     """
     changed, pump = transform(circulation, *transformations, lvad=lvad)
     return WhatIf(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from .. import hemodynamics
 from .._errors import FileFormatError
 from .._types import PathLike
+from ._data import dataset
 from ._table import StudyTable
 
 FOLDER = "hemo_swine_pv_nhlbi"
@@ -103,7 +104,7 @@ def swine(data: PathLike | None = None, *, quick: bool = False, seed: int = 0) -
         quick: three beats.
         seed: of the draws.
     """
-    beats = read_swine(Path(data or ".") / FOLDER)
+    beats = read_swine(dataset(data, FOLDER))
     beats = beats[:3] if quick else beats
     unknowns = hemodynamics.Unknowns.of(priors=SWINE)
     measured = [_clinic(beat) for beat in beats]
