@@ -113,12 +113,7 @@ def check_number(
     >>> check_number(3, "rate_hz", above=0)
     3.0
     """
-    limits = [
-        f"{sign} {limit:g}"
-        for sign, limit in ((">", above), ("≥", at_least), ("<", below), ("≤", at_most))
-        if math.isfinite(limit)
-    ]
-    expected = "a finite number" + (" " + " and ".join(limits) if limits else "")
+    expected = f"a finite number {show_bounds(above, at_least, below, at_most)}".rstrip()
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -188,6 +183,16 @@ def freeze(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def show_bounds(above: float, at_least: float, below: float, at_most: float) -> str:
+    """Return bounds in words, of those that are finite.
+
+    >>> show_bounds(0, -math.inf, math.inf, 1)
+    '> 0 and ≤ 1'
+    """
+    signs = ((">", above), ("≥", at_least), ("<", below), ("≤", at_most))
+    return " and ".join(f"{sign} {limit:g}" for sign, limit in signs if math.isfinite(limit))
 
 
 def _check_shape(array: np.ndarray, where: str, shape: tuple[int | str, ...], advice: str) -> None:

@@ -1,6 +1,7 @@
 """Clinical indices of a beat."""
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import jax
@@ -101,16 +102,17 @@ class Indices:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every index by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: getattr(self, name) for name in INDEX_NAMES}
 
     def map(self, function: Any) -> "Indices":
         """Return the indices after a function of each."""
         return Indices(**{name: function(value) for name, value in self.as_dict().items()})
 
 
-jax.tree_util.register_dataclass(
-    Indices, data_fields=[item.name for item in fields(Indices)], meta_fields=[]
-)
+INDEX_NAMES = tuple(item.name for item in fields(Indices))
+"""Every clinical index, in the order of `Indices`."""
+
+jax.tree_util.register_dataclass(Indices, data_fields=list(INDEX_NAMES), meta_fields=[])
 
 
 def indices(trace: Trace, circuit: Circuit) -> Indices:
@@ -207,13 +209,16 @@ def _valve(trace: Trace, over: Any, forward_ml: Any, gorlin: float) -> tuple[Any
     return gradient, jnp.where(usable, area, jnp.nan)
 
 
+def _pick(index: Any, array: Any, shift: int) -> Any:
+    """Return what stands so far behind an index of each patient, (1, …)."""
+    return jnp.take_along_axis(array, index + shift, 0)[0]
+
+
 def _at(time: Any, trace: Trace, values: Any, slopes: Any) -> Any:
     """Return values at a time by cubic Hermite interpolation."""
     index = jnp.clip(jnp.sum(trace.times <= time, 0) - 1, 0, trace.times.shape[0] - 2)[None]
 
-    def pick(array: Any, shift: int) -> Any:
-        return jnp.take_along_axis(array, index + shift, 0)[0]
-
+    pick = partial(_pick, index)
     t0, t1 = pick(trace.times, 0), pick(trace.times, 1)
     h = t1 - t0
     s = (time - t0) / h
@@ -236,9 +241,7 @@ def _peak(times: Any, values: Any) -> Any:
     """Return the maximum of the parabola through the largest value and its neighbours."""
     index = jnp.clip(_first(values == jnp.max(values, 0)), 1, values.shape[0] - 2)[None]
 
-    def pick(array: Any, shift: int) -> Any:
-        return jnp.take_along_axis(array, index + shift, 0)[0]
-
+    pick = partial(_pick, index)
     before = pick(times, 0) - pick(times, -1)
     after = pick(times, 1) - pick(times, 0)
     middle = pick(values, 0)
@@ -262,9 +265,7 @@ def _diastolic(trace: Trace, over: Any) -> Any:
     opens = (over[1:] > 0) & (over[:-1] <= 0)
     index = jnp.clip(_first(opens), 1, over.shape[0] - 2)[None]
 
-    def pick(array: Any, shift: int) -> Any:
-        return jnp.take_along_axis(array, index + shift, 0)[0]
-
+    pick = partial(_pick, index)
     back = pick(trace.times, 0) - pick(trace.times, -1)
     step = pick(trace.times, 1) - pick(trace.times, 0)
     closing = (pick(over, 0) - pick(over, -1)) / back

@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
 
 from .._checks import check_choice, check_number
 from .._errors import InputError
-from ..circulation import Indices
+from ..circulation import INDEX_NAMES
 from ._what_if import LABELS
-
-INDEX_NAMES = tuple(item.name for item in fields(Indices))
-"""Every clinical index."""
 
 
 @dataclass(frozen=True)

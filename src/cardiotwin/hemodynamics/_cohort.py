@@ -11,9 +11,9 @@ from jaxtyping import Float, Shaped
 from .._checks import check_array, check_choice, check_count, freeze
 from .._errors import InputError
 from .._types import PathLike
-from ..circulation import FAST, Circulation, CycleSolver
+from ..circulation import FAST, INDEX_NAMES, Circulation, CycleSolver
 from ..compute import Backend, ThisMachine
-from ._between import INDEX_NAMES, Between, label_of
+from ._between import Between, label_of
 from ._priors import Unknowns
 from ._screening import screen
 from ._steady_batch import parameter_columns

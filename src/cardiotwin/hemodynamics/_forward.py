@@ -1,7 +1,6 @@
 """From unknowns to what would be measured, compiled, with derivatives."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..circulation import Indices
+from ..circulation import INDEX_NAMES, Indices
 from ..circulation._circulation import Circuit
 from ..circulation._groups import in_groups
 from ..circulation._indices import indices
@@ -27,9 +26,6 @@ TOLERANCE = 1e-5
 
 DRAW_LANES, SLOPE_LANES = 256, 32
 """Patients that are computed together: one program for draws, one for derivatives."""
-
-INDEX_NAMES = tuple(item.name for item in fields(Indices))
-"""Indices in the order in which they come out of compiled code."""
 
 
 class Data(NamedTuple):

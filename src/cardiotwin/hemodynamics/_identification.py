@@ -1,6 +1,6 @@
 """What an identification found: draws of parameters and beats, with intervals."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from .._checks import check_choice, check_count, check_number
 from .._provenance import Provenance
-from ..circulation import PARAMETERS, Beat, Circulation, Indices, steady_state
+from ..circulation import INDEX_NAMES, PARAMETERS, Beat, Circulation, Indices, steady_state
 from ._measurements import Measurements
 from ._priors import Unknowns
 
@@ -62,9 +62,8 @@ class Identification:
         Raises:
             InputError: no such parameter or index.
         """
-        names = [item.name for item in fields(Indices)]
-        check_choice(name, "name", [*PARAMETERS, *names])
-        if name in names:
+        check_choice(name, "name", [*PARAMETERS, *INDEX_NAMES])
+        if name in INDEX_NAMES:
             return np.asarray(getattr(self.predicted, name))
         own = np.asarray(self.circulation.values()[name])
         return np.broadcast_to(own, self.weights.shape)

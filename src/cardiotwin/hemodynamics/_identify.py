@@ -6,8 +6,8 @@ from typing import overload
 
 from .._errors import InputError
 from .._provenance import make_provenance
-from ..circulation import Indices
-from ._forward import INDEX_NAMES, Data
+from ..circulation import INDEX_NAMES, Indices
+from ._forward import Data
 from ._identification import Identification
 from ._measurements import Measurements
 from ._methods import IdentificationMethod, Posterior

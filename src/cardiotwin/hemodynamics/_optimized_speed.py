@@ -8,8 +8,8 @@ from jaxtyping import Float, Shaped
 
 from .._checks import check_choice, check_count
 from .._errors import InputError
-from ..circulation import Circulation, Lvad, PumpCoefficients
-from ._between import INDEX_NAMES, Between, label_of
+from ..circulation import INDEX_NAMES, Circulation, Lvad, PumpCoefficients
+from ._between import Between, label_of
 from ._speed_rules import FixedSpeed, Support, without
 from ._steady_batch import Solve, Steady
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._types import PathLike
-from ..circulation import CycleSolver
+from ..circulation import INDEX_NAMES, CycleSolver
 from ..compute import Backend, ThisMachine, run_cases
 from ._arms import Arm
-from ._between import INDEX_NAMES
 from ._steady_batch import LANES, circulation_of, make_solve, parameter_columns
 from ._trial import Trial
 from ._trial_result import TrialResult

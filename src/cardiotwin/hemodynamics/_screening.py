@@ -11,9 +11,9 @@ from jaxtyping import Float, Int, Shaped
 
 from .._checks import freeze
 from .._types import PathLike
-from ..circulation import Circulation, CycleSolver
+from ..circulation import INDEX_NAMES, Circulation, CycleSolver
 from ..compute import Backend, CaseTable, run_cases
-from ._between import INDEX_NAMES, Between
+from ._between import Between
 from ._steady_batch import LANES, circulation_of, make_solve, parameter_columns
 from ._transformations import Transformation, transform
 

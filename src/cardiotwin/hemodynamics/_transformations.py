@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from .._checks import show_bounds
 from .._errors import InputError
 from ..circulation import PARAMETERS, Circulation, Lvad
 
@@ -72,12 +73,7 @@ def check_values(
     >>> check_values([0.3, 0.5], "fraction", at_least=0, below=1).tolist()
     [0.3, 0.5]
     """
-    limits = [
-        f"{sign} {limit:g}"
-        for sign, limit in ((">", above), ("≥", at_least), ("<", below), ("≤", at_most))
-        if math.isfinite(limit)
-    ]
-    expected = " ".join(["finite numbers", " and ".join(limits)]).strip()
+    expected = f"finite numbers {show_bounds(above, at_least, below, at_most)}".rstrip()
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):

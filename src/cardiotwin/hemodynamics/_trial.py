@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 
 from .._checks import check_choice
 from .._errors import InputError
-from ..circulation import FAST, CycleSolver
+from ..circulation import FAST, INDEX_NAMES, CycleSolver
 from ._arms import Arm, Design, Paired
-from ._between import INDEX_NAMES
 from ._cohort import Cohort, Strata
 
 OUTCOMES = (

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 
 from .._checks import check_choice
 from .._types import PathLike
+from ..circulation import INDEX_NAMES
 from ..compute import CaseTable
-from ._between import INDEX_NAMES
 from ._trial import Trial
 from ._trial_statistics import Estimate, difference, estimate
 
