@@ -34,6 +34,33 @@ N_COARSE = 7
 """Beats there."""
 
 
+class _Attempt(NamedTuple):
+    """How hard a search tries.
+
+    Attributes:
+        n_coarse: beats on the coarse grid.
+        share: of the tolerance at which the search ends; the step after its last beat brings
+            another digit or two.
+        max_beats: on the final grid.
+        enough: share of patients after whose convergence the search ends.
+        newton: begin on the final grid with the exact Jacobian.
+    """
+
+    n_coarse: int
+    share: float
+    max_beats: int
+    enough: float
+    newton: bool
+
+
+ATTEMPTS = (
+    _Attempt(N_COARSE, share=3.0, max_beats=1_000_000, enough=0.97, newton=False),
+    _Attempt(20, share=0.3, max_beats=12, enough=1.0, newton=False),
+    _Attempt(20, share=0.3, max_beats=1_000_000, enough=1.0, newton=True),
+)
+"""The next is for those whose certificate does not hold yet: the second is the same program."""
+
+
 @dataclass(frozen=True)
 class CycleSolver:
     """How the periodic solution is found.
@@ -199,23 +226,27 @@ def _solve(
     # Small groups share one program, whoever asks: compiling takes longer than the waveforms do.
     small = group_size(len(circuit.period_s)) < LANES[-1]
 
-    def solve(own: Circuit, own_pump: Pump | None, thorough: bool = False) -> _Found:
+    def solve(own: Circuit, own_pump: Pump | None, attempt: _Attempt) -> _Found:
         return _solve_lanes(
             own,
             own_pump,
             solver.steps,
-            solver.tolerance,
-            solver.max_beats,
+            attempt.n_coarse,
+            attempt.share * solver.tolerance,
+            min(attempt.max_beats, solver.max_beats),
+            attempt.enough,
             keep_waveforms or small,
-            thorough,
+            attempt.newton,
         )
 
-    found = in_groups(solve, circuit, pump)
-    slow = np.flatnonzero(~(found.residual < solver.tolerance))
-    if len(slow):
-        again = in_groups(partial(solve, thorough=True), circuit, pump, chosen=slow)
+    found = in_groups(partial(solve, attempt=ATTEMPTS[0]), circuit, pump)
+    for attempt in ATTEMPTS[1:]:
+        slow = np.flatnonzero(~(found.residual < solver.tolerance))
+        if not len(slow):
+            break
+        again = in_groups(partial(solve, attempt=attempt), circuit, pump, chosen=slow)
 
-        def insert(all_of_them: Any, some: Any) -> Any:
+        def insert(all_of_them: Any, some: Any, slow: Any = slow) -> Any:
             all_of_them[slow] = some
             return all_of_them
 
@@ -223,35 +254,25 @@ def _solve(
     return found
 
 
-@partial(jax.jit, static_argnames=("steps", "keep_waveforms", "thorough"))
+@partial(jax.jit, static_argnames=("steps", "keep_waveforms", "newton"))
 def _solve_lanes(
     circuit: Circuit,
     pump: Pump | None,
     steps: int,
+    n_coarse: Any,
     tolerance: Any,
     max_beats: Any,
+    enough: Any,
     keep_waveforms: bool,
-    thorough: bool,
+    newton: bool,
 ) -> _Found:
-    """Solve a group in lockstep.
-
-    The step after the last beat of the search brings another digit or two, so that the search
-    itself may stop early. A patient whose certificate does not hold is taken up again,
-    with more beats and with the exact Jacobian to begin with.
-    """
-    n_coarse = 20 if thorough else N_COARSE
+    """Solve a group in lockstep."""
     found = search_coarse(circuit, pump, COARSE_STEPS, n_coarse)
     start, inverse = found.point + found.step, found.inverse
-    if thorough:
+    if newton:
         inverse = newton_inverse(start, circuit, pump, steps)
     search, fine = search_fine(
-        begin(start, inverse),
-        circuit,
-        pump,
-        steps,
-        0.3 * tolerance if thorough else 3 * tolerance,
-        max_beats,
-        enough=1.0 if thorough else 0.97,
+        begin(start, inverse), circuit, pump, steps, tolerance, max_beats, enough
     )
     first = polish(search, circuit)
     last, trace = trace_beat(first, circuit, prepare(circuit, steps), pump)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ..circulation import INDEX_NAMES, Indices
 from ..circulation._circulation import Circuit
-from ..circulation._groups import in_groups
+from ..circulation._groups import LANES, in_groups
 from ..circulation._indices import indices
 from ..circulation._integrate import Trace, prepare, trace_beat
 from ..circulation._periodic import period_residual
@@ -24,7 +24,7 @@ STEPS = 120
 TOLERANCE = 1e-5
 """Largest change over a beat relative to the stressed volume."""
 
-DRAW_LANES, SLOPE_LANES = 256, 32
+DRAW_LANES, SLOPE_LANES = LANES[-1], 32
 """Patients that are computed together: one program for draws, one for derivatives."""
 
 

@@ -56,8 +56,8 @@ def run_trial(
 ) -> TrialResult:
     """Compute the beat of every patient in every arm that they are allocated to.
 
-    Rows are computed in batches of 256 that do not depend on the backend, so that a trial that
-    was interrupted, or whose workers died, has the same rows as one that was not.
+    Rows are computed in batches of a fixed size, whatever the backend, so that a trial that was
+    interrupted, or whose workers died, has the same rows as one that was not.
 
     Args:
         trial: who, what, and what is looked at.

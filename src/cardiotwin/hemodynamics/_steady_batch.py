@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..circulation import PARAMETERS, Circulation, CycleSolver, Lvad, steady_indices
+from ..circulation._groups import LANES as GROUP_SIZES
 
-LANES = 256
+LANES = GROUP_SIZES[-1]
 """Cases a batch: as many as `steady_indices` computes together."""
 
 PERIODIC = "periodic"
