@@ -29,7 +29,10 @@ def identify(
     as_json: Json = False,
     seed: Seed = 0,
 ) -> None:
-    """Find the circulations that explain clinical numbers: parameters and loops with intervals."""
+    """Find the circulations that explain clinical numbers: parameters and loops with intervals.
+
+    The folder keeps every draw with its weight: `cardiotwin trial --from` takes it.
+    """
     from .. import hemodynamics, report
     from .._checks import check_choice
 
@@ -85,6 +88,7 @@ def identify(
             title="Identified circulation",
             name="most probable",
             notes=[found.status, known.summary()],
+            identification=found,
             overwrite=overwrite,
         )
         printer.say(f"open {out / 'report.html'}")

@@ -16,6 +16,9 @@ from ._families import plot_loop_family as plot_loop_family
 from ._families import plot_sweep as plot_sweep
 from ._folder import check_free as check_free
 from ._html import write_report as write_report
+from ._identification_store import load_identification as load_identification
+from ._identification_store import load_identifications as load_identifications
+from ._identification_store import save_identification as save_identification
 from ._isolines import Isolines as Isolines
 from ._isolines import isochrone_levels as isochrone_levels
 from ._isolines import isolines as isolines

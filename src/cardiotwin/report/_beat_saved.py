@@ -8,6 +8,7 @@ import numpy as np
 
 from .._errors import InputError
 from ..circulation import Beat
+from ..hemodynamics import Identification
 from ._beats import NINETY, Loop, draws_of, measured_loops, one_beat
 
 
@@ -23,6 +24,7 @@ class SavedBeat:
         title: head of the page.
         name: of the beat, for legends.
         notes: sentences that belong beside the numbers (inverse crime, what the data were).
+        identification: what the beat and its draws were found by, or None.
     """
 
     beat: Beat
@@ -32,6 +34,7 @@ class SavedBeat:
     title: str = "Circulation"
     name: str = "beat"
     notes: Sequence[str] = ()
+    identification: Identification | None = None
 
     def index_intervals(self) -> dict[str, tuple[float, float]]:
         """Return between what values nine of ten draws lie, for every index."""
@@ -58,6 +61,7 @@ def collect_beat(
     title: str = "",
     name: str = "",
     notes: Sequence[str] = (),
+    identification: Identification | None = None,
 ) -> SavedBeat:
     """Check what belongs together and return it as one.
 
@@ -70,6 +74,7 @@ def collect_beat(
         title: head of the page.
         name: of the beat, for legends.
         notes: sentences for the page.
+        identification: what the beat and its draws were found by.
 
     Raises:
         InputError: a batch where one beat is needed, a failed beat, or names that clash.
@@ -92,7 +97,8 @@ def collect_beat(
         failed = n_draws - len(good.volume_ml)
         if failed:
             notes.append(f"{failed} of {n_draws} draws have no periodic beat and are left out.")
-    return SavedBeat(own, good, others, loops, title or "Circulation", name, tuple(notes))
+    title = title or "Circulation"
+    return SavedBeat(own, good, others, loops, title, name, tuple(notes), identification)
 
 
 def _interval(values: Any) -> tuple[float, float]:

@@ -12,9 +12,11 @@ from .._provenance import Provenance
 from .._types import PathLike
 from ..circulation import PARAMETERS, Beat, Circulation, Indices, Lvad, PumpCoefficients
 from ..circulation._beat import WAVEFORMS
+from ..hemodynamics import Identification
 from ._beat_labels import index_label, index_rows
 from ._beat_saved import SavedBeat, collect_beat
-from ._folder import BEAT_SCHEMA, atomic_folder
+from ._folder import BEAT_SCHEMA, IDENTIFICATION, atomic_folder
+from ._identification_store import load_identification, write_identification
 from ._result_files import read_archive, read_facts, write_csv, write_facts
 
 SCHEMA_VERSION = 1
@@ -34,6 +36,7 @@ def save_beat(
     title: str = "",
     name: str = "",
     notes: Sequence[str] = (),
+    identification: Identification | None = None,
     report: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -53,6 +56,8 @@ def save_beat(
         title: head of the report.
         name: of the beat, for legends.
         notes: sentences that belong beside the numbers (inverse crime, what the data were).
+        identification: what the beat and its draws were found by: its folder stands inside, as
+            `save_identification` writes it.
         report: whether report.html is written.
         overwrite: whether an earlier result may be replaced; it is removed only when the new
             one is complete.
@@ -77,6 +82,7 @@ def save_beat(
         title=title,
         name=name,
         notes=notes,
+        identification=identification,
     )
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_beat(temporary, saved)
@@ -99,6 +105,8 @@ def load_beat(folder: PathLike) -> SavedBeat:
     folder = Path(folder)
     facts = read_facts(folder, BEAT_SCHEMA, SCHEMA_VERSION)
     arrays = read_archive(folder / "arrays.npz", lambda name: True)
+    identified = facts.get("identified", False)
+    identification = load_identification(folder / IDENTIFICATION) if identified else None
     try:
         beats = {
             key: _beat_of(own, facts, arrays, f"{key}.")
@@ -117,6 +125,7 @@ def load_beat(folder: PathLike) -> SavedBeat:
             title=str(facts["title"]),
             name=str(facts["name"]),
             notes=[str(note) for note in facts["notes"]],
+            identification=identification,
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, CardiotwinError) as error:
         raise FileFormatError(
@@ -141,6 +150,9 @@ def write_beat(folder: Path, saved: SavedBeat) -> None:
         arrays[f"measured{i}.pressure_mmhg"] = pressure
     np.savez_compressed(folder / "arrays.npz", **arrays)
     _write_tables(folder, saved)
+    if saved.identification is not None:
+        (folder / IDENTIFICATION).mkdir()
+        write_identification(folder / IDENTIFICATION, saved.identification)
     rows = saved.beat.indices.as_dict()
     values = saved.beat.circulation.values()
     write_facts(
@@ -160,6 +172,7 @@ def write_beat(folder: Path, saved: SavedBeat) -> None:
             "compared": list(saved.compared),
             "measured": list(saved.measured),
             "notes": list(saved.notes),
+            "identified": saved.identification is not None,
             "beats": {
                 key: {
                     "lvad": None if beat.lvad is None else asdict(beat.lvad.coefficients),

@@ -13,6 +13,9 @@ from .._types import PathLike
 
 SCHEMA = "cardiotwin.reconstruction"
 BEAT_SCHEMA = "cardiotwin.beat"
+IDENTIFICATION_SCHEMA = "cardiotwin.identification"
+IDENTIFICATION = "identification"
+"""Folder of the identification inside the folder of a beat."""
 
 
 @contextmanager
@@ -85,7 +88,8 @@ def is_result(folder: Path) -> bool:
         content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get("schema") in (SCHEMA, BEAT_SCHEMA)
+    known = (SCHEMA, BEAT_SCHEMA, IDENTIFICATION_SCHEMA)
+    return isinstance(content, dict) and content.get("schema") in known
 
 
 def _take_place(temporary: Path, target: Path) -> None:
