@@ -7,7 +7,6 @@ from ._arms import Paired as Paired
 from ._arms import Randomized as Randomized
 from ._between import Between as Between
 from ._cohort import Cohort as Cohort
-from ._cohort import Strata as Strata
 from ._heart import DiastolicFailure as DiastolicFailure
 from ._heart import HeartRate as HeartRate
 from ._heart import Inotrope as Inotrope
@@ -44,6 +43,9 @@ from ._speed_rules import SpeedRule as SpeedRule
 from ._speed_rules import SuctionFraction as SuctionFraction
 from ._speed_rules import Support as Support
 from ._steady_batch import Steady as Steady
+from ._subgroups import ByPatient as ByPatient
+from ._subgroups import Strata as Strata
+from ._subgroups import Subgroups as Subgroups
 from ._surrogate import HeldOut as HeldOut
 from ._surrogate import Surrogate as Surrogate
 from ._surrogate import SurrogateLoop as SurrogateLoop
@@ -58,6 +60,7 @@ from ._trial import Trial as Trial
 from ._trial_result import Accounting as Accounting
 from ._trial_result import ArmAccount as ArmAccount
 from ._trial_result import Outcome as Outcome
+from ._trial_result import PatientAccount as PatientAccount
 from ._trial_result import SubgroupOutcome as SubgroupOutcome
 from ._trial_result import TrialResult as TrialResult
 from ._trial_statistics import Estimate as Estimate

@@ -1,69 +1,28 @@
 """Virtual patients before a trial: who was screened, who is in, what they are like."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from .._checks import check_array, check_choice, check_count, freeze
+from .._checks import check_array, check_count, freeze
 from .._errors import InputError
 from .._types import PathLike
-from ..circulation import FAST, INDEX_NAMES, Circulation, CycleSolver
+from ..circulation import FAST, Circulation, CycleSolver
 from ..compute import Backend, ThisMachine
-from ._between import Between, label_of
+from ._between import Between
+from ._identification import Identification
+from ._identified_patients import posterior_patients
 from ._priors import Unknowns
-from ._screening import screen
+from ._screening import counted, screen
 from ._steady_batch import parameter_columns
 from ._transformations import Transformation, transform
-from ._what_if import LABELS
 
 THIS_MACHINE = ThisMachine()
 MOST_SCREENED = 50
 """So many screened for one enrolled, and the criteria are called too narrow."""
-
-
-@dataclass(frozen=True)
-class Strata:
-    """Subgroups by a clinical index before the trial, [−∞, e₁), [e₁, e₂), …, [e_k, ∞).
-
-    Attributes:
-        index: a field of `Indices`.
-        edges: increasing.
-
-    Raises:
-        InputError: no such index, no edge, or not increasing.
-
-    >>> Strata("ef_percent", (20.0, 30.0)).names
-    ('EF < 20 %', 'EF 20 to 30 %', 'EF ≥ 30 %')
-    """
-
-    index: str
-    edges: tuple[float, ...]
-
-    def __post_init__(self):
-        check_choice(self.index, "index", INDEX_NAMES)
-        edges = check_array(self.edges, "edges", shape=("n_edges",))
-        if not len(edges) or (np.diff(edges) <= 0).any():
-            raise InputError("edges", found=f"{edges.tolist()}", expected="some, increasing")
-        object.__setattr__(self, "edges", tuple(edges.tolist()))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each subgroup."""
-        short = {"ef_percent": "EF", "co_l_min": "CO", "lvedp_mmhg": "LVEDP", "edv_ml": "EDV"}
-        label = short.get(self.index) or label_of(self.index)
-        unit = f" {LABELS.get(self.index, ('', ''))[1]}".rstrip()
-        edges = [f"{edge:g}" for edge in self.edges]
-        between = [f"{label} {a} to {b}{unit}" for a, b in pairwise(edges)]
-        return (f"{label} < {edges[0]}{unit}", *between, f"{label} ≥ {edges[-1]}{unit}")
-
-    def members(self, cohort: "Cohort") -> dict[str, Shaped[np.ndarray, " n"]]:
-        """Return who belongs to which subgroup, name → (n,) of truth values."""
-        place = np.searchsorted(self.edges, cohort.baseline[self.index], side="right")
-        return {name: place == number for number, name in enumerate(self.names)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +38,8 @@ class Cohort:
         excluded: reason → how many; screened = n + all excluded.
         source: one line: where the candidates come from.
         criteria: what everybody had to meet.
+        draws: label → (candidates, reason → how many of them are excluded) where several rows may
+            be draws of one patient; empty where every row is a patient of its own.
     """
 
     circulation: Circulation
@@ -89,6 +50,7 @@ class Cohort:
     excluded: Mapping[str, int]
     source: str
     criteria: tuple[Between, ...] = ()
+    draws: Mapping[str, tuple[int, Mapping[str, int]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.patient)
@@ -240,13 +202,77 @@ class Cohort:
             raise InputError(
                 "eligibility", found=f"nobody eligible: {found.excluded}", expected="some"
             )
+        whose = np.array([str(label) for label in labels])
+        draws = {
+            label: (int(np.sum(whose == label)), counted(found.reasons[whose == label]))
+            for label in dict.fromkeys(whose.tolist())
+        }
         return cls(
             circulation[found.rows],
-            freeze(np.array([str(label) for label in labels])[found.rows]),
+            freeze(whose[found.rows]),
             freeze(weights[found.rows]),
             found.baseline,
             found.screened,
             found.excluded,
             source,
             tuple(eligibility),
+            draws if len(draws) < n else {},
+        )
+
+    @classmethod
+    def from_identifications(
+        cls,
+        identified: Identification | Sequence[Identification],
+        n: int,
+        seed: int = 0,
+        *,
+        patient: Sequence[str] | None = None,
+        untrusted: bool = False,
+        eligibility: Sequence[Between] = (),
+        solver: CycleSolver = FAST,
+        backend: Backend = THIS_MACHINE,
+        out: PathLike | None = None,
+        quiet: bool = True,
+    ) -> "Cohort":
+        """Draw virtual patients from the posteriors of identified ones, the same number of each.
+
+        Rows keep whose draw they are: patients count the same, intervals are between patients, and
+        where there is one patient only, intervals hold so many of the draws. More draws than an
+        identification has effective ones repeat them and say nothing new.
+
+        Args:
+            identified: of one patient each, as `identify` returns them.
+            n: draws of all patients together; where it cannot be shared out evenly, the first
+                patients have one more, which counts the less.
+            seed: of the draws.
+            patient: labels, "patient 1", "patient 2" and so on by default.
+            untrusted: take identifications that failed their own checks, and say so in `source`.
+            eligibility: as in `from_priors`; draws that miss a criterion are not replaced.
+            solver: of the beats.
+            backend: where they are computed.
+            out: folder that keeps what is finished.
+            quiet: show no progress.
+
+        Raises:
+            InputError: no patient, labels that do not fit, an identification that is not to be
+                trusted, fewer draws than patients, or nobody eligible.
+
+        >>> from cardiotwin.hemodynamics import MaximumAPosteriori, Measurements, identify
+        >>> clinic = [Measurements(edv_ml=edv, ef_percent=30) for edv in (200, 250)]
+        >>> found = identify(clinic, method=MaximumAPosteriori())
+        >>> cohort = Cohort.from_identifications(found, 10)
+        >>> sorted(set(cohort.patient.tolist())), len(cohort)
+        (['patient 1', 'patient 2'], 10)
+        """
+        drawn = posterior_patients(identified, patient, n, seed, untrusted)
+        return cls.from_circulation(
+            drawn.circulation,
+            drawn.patient,
+            drawn.weight,
+            eligibility=eligibility,
+            source=drawn.source,
+            solver=solver,
+            backend=backend,
+            out=out,
+            quiet=quiet,
         )

@@ -29,12 +29,14 @@ class Screened(NamedTuple):
         baseline: index → (n,) of the enrolled.
         screened: candidates looked at, the last enrolled being the last of them.
         excluded: reason → how many.
+        reasons: (screened,) why a candidate is excluded, empty for the others.
     """
 
     rows: Int[np.ndarray, " n"]
     baseline: Mapping[str, Float[np.ndarray, " n"]]
     screened: int
     excluded: Mapping[str, int]
+    reasons: Shaped[np.ndarray, " screened"]
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,16 @@ def screen(
         name: freeze(np.concatenate([_column(table, name) for table in tables])[rows])
         for name in INDEX_NAMES
     }
-    excluded = Counter(own for own in every[:screened].tolist() if own)
-    return Screened(rows, baseline, screened, dict(excluded.most_common()))
+    return Screened(rows, baseline, screened, counted(every[:screened]), every[:screened])
+
+
+def counted(reasons: Shaped[np.ndarray, " n"]) -> dict[str, int]:
+    """Return reason → how many, the most frequent first; the empty reason is none.
+
+    >>> counted(np.array(["", "late", "ill", "ill"]))
+    {'ill': 2, 'late': 1}
+    """
+    return dict(Counter(own for own in reasons.tolist() if own).most_common())
 
 
 def _column(table: CaseTable, name: str) -> Float[np.ndarray, " n"]:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .._checks import check_choice
 from .._errors import InputError
 from ..circulation import FAST, INDEX_NAMES, CycleSolver
 from ._arms import Arm, Design, Paired
-from ._cohort import Cohort, Strata
+from ._cohort import Cohort
+from ._subgroups import Strata, Subgroups
 
 OUTCOMES = (
     "co_l_min",
@@ -33,7 +36,7 @@ class Trial:
         primary: index of the main outcome. Cardiac output by default: under a pump the ejection
             fraction says little, because the ventricle empties into the pump all the time.
         outcomes: indices that the tables show.
-        subgroups: by indices before the trial.
+        subgroups: by indices before the trial (`Strata`) or patient by patient (`ByPatient`).
         solver: of the beats.
         title: heading of the report.
 
@@ -53,7 +56,7 @@ class Trial:
     design: Design = field(default_factory=Paired)
     primary: str = "co_l_min"
     outcomes: tuple[str, ...] = OUTCOMES
-    subgroups: tuple[Strata, ...] = (Strata("ef_percent", (30.0, 40.0)),)
+    subgroups: tuple[Subgroups, ...] = (Strata("ef_percent", (30.0, 40.0)),)
     solver: CycleSolver = FAST
     title: str = "In-silico trial"
 
@@ -69,9 +72,10 @@ class Trial:
             check_choice(name, "outcomes", INDEX_NAMES)
         if self.primary not in self.outcomes:
             object.__setattr__(self, "outcomes", (self.primary, *self.outcomes))
-        if len(self.cohort) < len(names) and not isinstance(self.design, Paired):
+        people = len(np.unique(self.cohort.patient))
+        if people < len(names) and not isinstance(self.design, Paired):
             raise InputError(
                 "cohort",
-                found=f"{len(self.cohort)} patients",
+                found=f"{people} patients",
                 expected=f"≥ {len(names)}, one an arm",
             )

@@ -36,6 +36,26 @@ class ArmAccount(NamedTuple):
     errors: dict[str, int]
 
 
+class PatientAccount(NamedTuple):
+    """Where the draws of one identified patient are.
+
+    Attributes:
+        patient: label.
+        screened: draws that were looked at.
+        excluded: reason → draws; screened = enrolled + all excluded.
+        enrolled: rows of the cohort.
+        analysed: arm → rows with a periodic beat.
+        missing: arm → rows without a result; allocated = analysed + missing.
+    """
+
+    patient: str
+    screened: int
+    excluded: dict[str, int]
+    enrolled: int
+    analysed: dict[str, int]
+    missing: dict[str, int]
+
+
 class Accounting(NamedTuple):
     """Where everybody is, after CONSORT 2010.
 
@@ -45,6 +65,7 @@ class Accounting(NamedTuple):
         enrolled: rows of the cohort.
         patients: different patients among them.
         arms: one account an arm.
+        by_patient: one account a patient where rows are draws of identified patients.
     """
 
     screened: int
@@ -52,6 +73,7 @@ class Accounting(NamedTuple):
     enrolled: int
     patients: int
     arms: tuple[ArmAccount, ...]
+    by_patient: tuple[PatientAccount, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -143,7 +165,27 @@ class TrialResult:
             )
         people = len(np.unique(cohort.patient))
         excluded = dict(cohort.excluded)
-        return Accounting(cohort.screened, excluded, len(cohort), people, tuple(arms))
+        return Accounting(
+            cohort.screened, excluded, len(cohort), people, tuple(arms), self._by_patient()
+        )
+
+    def _by_patient(self) -> tuple[PatientAccount, ...]:
+        cohort, table = self.trial.cohort, self.table
+        lost, found = table.error != "", []
+        for label, (drawn, excluded) in cohort.draws.items():
+            own = table.cases["patient"] == label
+            rows = {arm.name: own & (table.cases["arm"] == arm.name) for arm in self.trial.arms}
+            found.append(
+                PatientAccount(
+                    label,
+                    drawn,
+                    dict(excluded),
+                    enrolled=int(np.sum(cohort.patient == label)),
+                    analysed={arm: int(np.sum(where & ~lost)) for arm, where in rows.items()},
+                    missing={arm: int(np.sum(where & lost)) for arm, where in rows.items()},
+                )
+            )
+        return tuple(found)
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:

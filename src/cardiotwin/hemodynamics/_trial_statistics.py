@@ -11,6 +11,8 @@ from scipy.special import ndtri, stdtrit
 class Estimate(NamedTuple):
     """A mean with its interval, and how patients spread around it.
 
+    Where all values are draws of one patient, the interval of the mean holds so many of the draws.
+
     Attributes:
         n: patients behind it.
         mean: weighted.
@@ -35,9 +37,10 @@ class Estimate(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Mean, squared standard error and degrees of freedom of some patients."""
+    """Number, mean, its squared standard error and degrees of freedom of some patients."""
 
     n: int
+    n_effective: float
     mean: float
     error2: float
     freedom: float
@@ -51,8 +54,11 @@ def estimate(
 ) -> Estimate:
     """Return the mean with Student's interval, the median with the binomial one, and quantiles.
 
-    Rows of one patient are first averaged: intervals are between patients. Unequal weights count
-    as the effective number of patients (ΣW)²/ΣW² (Kish 1965).
+    Intervals are between patients, however many draws each has: the variance is that of the
+    patients' means plus the mean of that within patients, which is what is not known of each, so
+    that the interval holds the mean of these patients as well as that of whom they stand for.
+    Unequal weights count as the effective number of patients (ΣW)²/ΣW² (Kish 1965). Of one patient
+    alone the interval holds so many of the draws.
 
     Args:
         values: NaN where there is none.
@@ -63,15 +69,21 @@ def estimate(
     >>> own = estimate(np.array([1.0, 2.0, 3.0]), np.ones(3), np.arange(3))
     >>> own.n, own.mean, round(own.low, 3), round(own.high, 3)
     (3, 2.0, -0.484, 4.484)
+    >>> estimate(np.arange(101.0), np.ones(101), np.zeros(101), confidence=0.9).high
+    95.45
     """
-    means, total = _by_patient(values, weights, patients)
-    if not len(means):
+    known = np.isfinite(values)
+    if not known.any():
         return Estimate(0, *[math.nan] * 8)
-    own = _moments(means, total)
+    own = _moments(values, weights, patients)
+    if own.n == 1 and known.sum() > 1:
+        ends = [0.5 - confidence / 2, 0.5 + confidence / 2, 0.5, 0.05, 0.95]
+        low, high, median, p05, p95 = _quantiles(values[known], weights[known], ends)
+        return Estimate(1, own.mean, low, high, median, math.nan, math.nan, p05, p95)
     half = _half_width(own.error2, own.freedom, confidence)
-    n_effective = total.sum() ** 2 / np.sum(total**2)
-    wide = 0.5 * float(ndtri(0.5 + confidence / 2)) / math.sqrt(n_effective)
-    quantiles = _quantiles(means, total, [0.5, 0.5 - wide, 0.5 + wide, 0.05, 0.95])
+    wide = 0.5 * float(ndtri(0.5 + confidence / 2)) / math.sqrt(own.n_effective)
+    at = [0.5, 0.5 - wide, 0.5 + wide, 0.05, 0.95]
+    quantiles = _quantiles(values[known], weights[known], at)
     return Estimate(own.n, own.mean, own.mean - half, own.mean + half, *quantiles)
 
 
@@ -92,10 +104,9 @@ def difference(
     """
     if (np.isfinite(values) & np.isfinite(control)).any():
         return estimate(values - control, weights, patients, confidence)
-    both = [_by_patient(own, weights, patients) for own in (values, control)]
-    if min(len(means) for means, _ in both) == 0:
+    if not (np.isfinite(values).any() and np.isfinite(control).any()):
         return Estimate(0, *[math.nan] * 8)
-    one, two = (_moments(*own) for own in both)
+    one, two = (_moments(own, weights, patients) for own in (values, control))
     error2 = one.error2 + two.error2
     below = one.error2**2 / one.freedom + two.error2**2 / two.freedom if error2 > 0 else math.nan
     half = _half_width(error2, error2**2 / below, confidence)
@@ -103,26 +114,25 @@ def difference(
     return Estimate(one.n + two.n, mean, mean - half, mean + half, *[math.nan] * 5)
 
 
-def _by_patient(
+def _moments(
     values: Float[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"],
     patients: Shaped[np.ndarray, " n"],
-) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Return mean and weight of every patient who has values."""
+) -> Moments:
+    """Return the moments of patients of whom at least one has a value."""
     known = np.isfinite(values)
+    values, weights = values[known], weights[known]
     _, whose = np.unique(patients[known], return_inverse=True)
-    # Counts of nobody would be whole numbers.
-    total = np.bincount(whose, weights[known]).astype(float)
-    return np.bincount(whose, weights[known] * values[known]) / total, total
-
-
-def _moments(means: Float[np.ndarray, " m"], total: Float[np.ndarray, " m"]) -> Moments:
-    n_effective = float(total.sum() ** 2 / np.sum(total**2))
-    mean = float(np.sum(total * means) / total.sum())
+    total = np.bincount(whose, weights)
+    means = np.bincount(whose, weights * values) / total
+    n, n_effective = len(means), float(total.sum() ** 2 / np.sum(total**2))
+    mean = float(total @ means / total.sum())
     if n_effective <= 1 + 1e-9:
-        return Moments(len(means), mean, math.nan, math.nan)
-    variance = float(np.sum(total * (means - mean) ** 2) / total.sum())
-    return Moments(len(means), mean, variance / (n_effective - 1), n_effective - 1)
+        return Moments(n, n_effective, mean, math.nan, math.nan)
+    between = float(total @ (means - mean) ** 2 / total.sum())
+    within = float(weights @ (values - means[whose]) ** 2 / total.sum())
+    error2 = between / (n_effective - 1) + within / n_effective
+    return Moments(n, n_effective, mean, error2, n_effective - 1)
 
 
 def _half_width(error2: float, freedom: float, confidence: float) -> float:

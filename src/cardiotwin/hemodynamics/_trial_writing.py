@@ -21,7 +21,8 @@ EF_NOTE = (
 )
 INTERVAL_NOTE = (
     "Intervals (95 %) say how far the mean of a cohort of this size may be from that of the "
-    "population it was drawn from; they do not contain errors of the model."
+    "population it was drawn from; they do not contain errors of the model. Of one patient alone "
+    "they hold 95 % of the draws: what is not known of this patient."
 )
 
 
@@ -55,7 +56,9 @@ def trial_facts(result: TrialResult) -> dict[str, Any]:
         "design": describe(trial.design),
         "primary": trial.primary,
         "accounting": {
-            **account._asdict(), "arms": [own._asdict() for own in account.arms]
+            **account._asdict(),
+            "arms": [own._asdict() for own in account.arms],
+            "by_patient": [own._asdict() for own in account.by_patient],
         },
         "outcomes": [_row(own) for own in result.outcomes],
         "subgroups": [_row(own) for own in result.subgroups],
@@ -76,6 +79,8 @@ def trial_markdown(result: TrialResult) -> str:
         [own.arm, own.allocated, own.analysed, own.infeasible, own.failed] for own in account.arms
     ]
     parts.append(_table(["arm", "allocated", "analysed", "no admissible speed", "failed"], arms))
+    if account.by_patient:
+        parts += ["## Draws of each patient", _table(*patient_table(result))]
     errors = [[own.arm, text, n] for own in account.arms for text, n in own.errors.items()]
     if errors:
         parts += ["## Without a result", _table(["arm", "why", "n"], errors[:40])]
@@ -100,6 +105,20 @@ def outcome_table(result: TrialResult) -> str:
             f"{shown(after.p05)} to {shown(after.p95)}", *effect,
         ])  # fmt: skip
     return _table(head, rows)
+
+
+def patient_table(result: TrialResult) -> tuple[list[str], list[list[Any]]]:
+    """Return head and rows of the account of every identified patient, draw by draw."""
+    arms = [arm.name for arm in result.trial.arms]
+    head = ["patient", "draws", "excluded", "enrolled", *(f"analysed, {arm}" for arm in arms)]
+    rows: list[list[Any]] = []
+    for own in result.accounting.by_patient:
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in own.excluded.items())
+        analysed = [
+            f"{own.analysed[arm]} of {own.analysed[arm] + own.missing[arm]}" for arm in arms
+        ]
+        rows.append([own.patient, own.screened, reasons or "0", own.enrolled, *analysed])
+    return head, rows
 
 
 def subgroup_table(result: TrialResult) -> str:

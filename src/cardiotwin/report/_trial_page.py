@@ -13,6 +13,7 @@ from .._provenance import describe
 from .._types import PathLike
 from ..circulation import Beat
 from ..hemodynamics import Accounting, Estimate, TrialResult
+from ..hemodynamics._trial_writing import patient_table
 from ._beat_labels import fixed, index_label, with_unit
 from ._beat_prose import ASSUMPTIONS
 from ._shell import make_page
@@ -27,7 +28,8 @@ NOTES = (
     "the stroke volume falls.",
     "Intervals (95 %) say how far the mean of a cohort of this size may be from that of the "
     "population it was drawn from. Errors of the model are not in them: it has no reflexes, so "
-    "that vessels do not widen when a pump raises the pressure, no right heart and no lungs.",
+    "that vessels do not widen when a pump raises the pressure, no right heart and no lungs. Of "
+    "one patient alone they hold 95 % of the draws: what is not known of this patient.",
     "Whoever was screened is counted below. Who has no result counts as unchanged from before "
     "the trial in the last column of the outcomes.",
 )
@@ -168,6 +170,9 @@ def _flow(account: Accounting, result: TrialResult) -> str:
         [own.arm, own.allocated, own.analysed, own.infeasible, own.failed] for own in account.arms
     ]
     errors = [[own.arm, text, count] for own in account.arms for text, count in own.errors.items()]
+    draws = ""
+    if account.by_patient:
+        draws = "<h3>Draws of each patient</h3>" + _table(*patient_table(result))
     criteria = "; ".join(own.text for own in result.trial.cohort.criteria) or "none"
     told = ""
     if errors:
@@ -182,7 +187,7 @@ def _flow(account: Accounting, result: TrialResult) -> str:
         f"<p class=hint>Criteria: {escape(criteria)}.</p><div class=two>"
         + _table(["", "Patients"], rows)
         + _table(["Arm", "Allocated", "Analysed", "No admissible speed", "Failed"], arms)
-        + f"</div>{told}</section>"
+        + f"</div>{draws}{told}</section>"
     )
 
 
