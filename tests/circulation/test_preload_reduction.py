@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from cardiotwin.circulation import (
     preload_reduction,
     steady_state,
 )
+from cardiotwin.circulation._beat import WAVEFORMS
+from cardiotwin.circulation._preload_reduction import POINTS
 
 PATIENTS = Circulation(emax=[2.0, 1.0], v0_ml=[10.0, -5.0])
 
@@ -46,8 +50,36 @@ def test_a_pump_leaves_the_line_alone():
     assert found.v0_ml == pytest.approx(10.0, abs=0.2)
 
 
+def test_beats_one_by_one_have_the_line_of_the_batch(loads):
+    for points in POINTS:
+        one, batch = (end_systolic_line(own, points=points) for own in (list_of(loads), loads))
+        for name in ("ees_mmhg_ml", "v0_ml", "volume_ml", "rms_mmhg"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(batch, name))
+
+
+def test_beats_of_different_length_share_a_line(loads):
+    """As two recordings do: every second sample of one loop is left out."""
+    every = list_of(loads)
+    waves = {name: getattr(every[1], name)[::2] for name in WAVEFORMS}
+    found = end_systolic_line([every[0], replace(every[1], **waves), every[2]])
+    assert found.v0_ml == pytest.approx(10.0, abs=0.5)
+
+
+def test_loops_that_coincide_have_no_line_and_leave_others_theirs():
+    same_and_different = Circulation(stressed_volume_ml=[[290.0, 290.0], [290.0, 340.0]])
+    found = end_systolic_line(steady_state(same_and_different))
+    assert np.isnan(found.ees_mmhg_ml).tolist() == [True, False]
+    assert found.v0_ml[1] == pytest.approx(10.0, abs=1e-6)
+
+
+def list_of(beats):
+    return [beats[number] for number in range(len(beats.status))]
+
+
 def test_one_loop_is_no_family():
     with pytest.raises(InputError, match="two loops"):
         end_systolic_line(steady_state(Circulation()))
+    with pytest.raises(InputError, match="two loops"):
+        end_systolic_line([steady_state(Circulation())])
     with pytest.raises(InputError, match="points"):
         preload_reduction(Circulation(), points="end")

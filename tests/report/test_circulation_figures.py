@@ -5,6 +5,7 @@ import plotly.io
 import pytest
 
 from cardiotwin import InputError, report
+from cardiotwin.circulation import end_systolic_line
 from cardiotwin.report._phases import open_spans
 
 from .circulations import (
@@ -196,25 +197,25 @@ def test_band_of_wiggers_is_made_of_percentiles_at_every_phase():
 )
 def test_family_recovers_the_end_systolic_relation(numbers, values):
     beats = patients()[numbers]
-    line = report.fit_espvr(beats)
-    assert line.slope_mmhg_ml == pytest.approx(float(beats.indices.ees_mmhg_ml[0]), rel=0.01)
-    assert line.intercept_ml == pytest.approx(10.0, abs=0.7)
+    line = end_systolic_line(beats)
+    assert line.ees_mmhg_ml == pytest.approx(float(beats.indices.ees_mmhg_ml[0]), rel=0.01)
+    assert line.v0_ml == pytest.approx(10.0, abs=0.7)
     figure = report.plot_loop_family(beats, values, "value")
     for loop, volume in zip(figure.data, beats.volume_ml, strict=False):
         np.testing.assert_array_equal(loop.x, volume)
     assert len({loop.line.color for loop in figure.data[:4]}) == 4
-    assert any(f"{line.slope_mmhg_ml:.3g} mmHg/mL" in (own.name or "") for own in figure.data)
+    assert any(f"{line.ees_mmhg_ml:.3g} mmHg/mL" in (own.name or "") for own in figure.data)
 
 
 def test_family_of_pump_speeds_recovers_it_too():
-    line = report.fit_espvr([pumped_slowly(), pumped()])
-    assert line.slope_mmhg_ml == pytest.approx(float(pumped().indices.ees_mmhg_ml), rel=0.01)
-    assert line.intercept_ml == pytest.approx(10.0, abs=1.0)
+    line = end_systolic_line([pumped_slowly(), pumped()])
+    assert line.ees_mmhg_ml == pytest.approx(float(pumped().indices.ees_mmhg_ml), rel=0.01)
+    assert line.v0_ml == pytest.approx(10.0, abs=1.0)
 
 
 def test_no_line_where_the_points_coincide():
     same = [healthy(), healthy()]
-    assert report.fit_espvr(same) is None
+    assert np.isnan(end_systolic_line(same).ees_mmhg_ml)
     figure = report.plot_loop_family(same, [1.0, 2.0], "nothing")
     assert not any("end-systolic" in (own.name or "") for own in figure.data)
 
@@ -254,7 +255,6 @@ def test_sweep_has_a_band_of_draws_and_gaps_where_nothing_is_known():
         lambda: report.plot_wiggers(healthy(), band=healthy()),
         lambda: report.plot_loop_family(patients()[:3], [1, 2], "x"),
         lambda: report.plot_loop_family(healthy(), [1], "x"),
-        lambda: report.fit_espvr(healthy()),
         lambda: report.plot_sweep([1, 2], patients(), label="x"),
         lambda: report.plot_sweep(VOLUMES, patients()[:4], label="x", names=["cardiac output"]),
         lambda: report.plot_sweep(VOLUMES, patients()[:4], label="x", names=[]),

@@ -6,9 +6,7 @@ from ._beat_saved import collect_beat as collect_beat
 from ._beat_sections import circulation_section as circulation_section
 from ._beat_store import load_beat as load_beat
 from ._beat_store import save_beat as save_beat
-from ._beats import EndSystolicLine as EndSystolicLine
 from ._beats import central_draw as central_draw
-from ._beats import fit_espvr as fit_espvr
 from ._charts import plot_electrograms as plot_electrograms
 from ._charts import plot_metrics_table as plot_metrics_table
 from ._charts import plot_parameter_choice as plot_parameter_choice

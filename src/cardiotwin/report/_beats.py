@@ -1,7 +1,6 @@
-"""What figures and pages need of beats: one at a time, the spread of many, the line they share."""
+"""What figures and pages need of beats: one at a time, and the spread of many."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,75 +131,6 @@ def end_systole(beat: Beat) -> tuple[float, float]:
 def end_diastole(beat: Beat) -> tuple[float, float]:
     """Return volume and pressure when the contraction starts; on the line Emin (V − Vd)."""
     return float(beat.volume_ml[0]), float(beat.lv_mmhg[0])
-
-
-@dataclass(frozen=True)
-class EndSystolicLine:
-    """The end-systolic pressure–volume relation as a family of loops shows it, P = E (V − V0).
-
-    Attributes:
-        slope_mmhg_ml: E.
-        intercept_ml: V0.
-        volumes_ml: (n_beats,) end-systolic volumes.
-        pressures_mmhg: (n_beats,) end-systolic pressures.
-        residual_mmhg: root mean square of what the line leaves of the pressures.
-    """
-
-    slope_mmhg_ml: float
-    intercept_ml: float
-    volumes_ml: Float[np.ndarray, " n_beats"]
-    pressures_mmhg: Float[np.ndarray, " n_beats"]
-    residual_mmhg: float
-
-
-def fit_espvr(beats: Beat | Sequence[Beat]) -> EndSystolicLine | None:
-    """Return the line through the end-systolic points of loops of one ventricle.
-
-    As with a conductance catheter: the end-systolic point of a loop is where P / (V − V0) is
-    largest, V0 is where the line through these points meets zero, and both are repeated until
-    nothing moves. Nothing of the model's own elastance is used.
-
-    Args:
-        beats: at least two, under different loads.
-
-    Returns:
-        The line; None where the points are too close together or do not rise.
-
-    Raises:
-        InputError: fewer than two beats, or one that failed.
-
-    >>> from cardiotwin.circulation import Circulation, steady_state
-    >>> line = fit_espvr(steady_state(Circulation(stressed_volume_ml=[220.0, 280.0, 340.0])))
-    >>> print(f"{line.slope_mmhg_ml:.2f} mmHg/mL, {line.intercept_ml:.0f} mL")
-    1.99 mmHg/mL, 10 mL
-    """
-    found = several_beats(beats, "beats")
-    if len(found) < 2:
-        raise InputError("beats", found="one beat", expected="at least two, under different loads")
-    lowest = min(float(beat.volume_ml.min()) for beat in found)
-    intercept, line = 0.0, None
-    for _ in range(50):
-        tops = [
-            int(np.argmax(beat.lv_mmhg / np.maximum(beat.volume_ml - intercept, 1e-9)))
-            for beat in found
-        ]
-        pairs = list(zip(found, tops, strict=True))
-        volumes = np.array([beat.volume_ml[top] for beat, top in pairs])
-        pressures = np.array([beat.lv_mmhg[top] for beat, top in pairs])
-        if np.ptp(volumes) < 1e-3 * np.mean(volumes):
-            return None
-        slope, offset = np.polyfit(volumes, pressures, 1)
-        if slope <= 0:
-            return None
-        left = pressures - slope * volumes - offset
-        last, intercept = intercept, float(-offset / slope)
-        rest = float(np.sqrt(np.mean(left**2)))
-        line = EndSystolicLine(float(slope), intercept, volumes, pressures, rest)
-        if abs(intercept - last) < 1e-6:
-            break
-        # A zero beyond the smallest volume would turn the quotient round.
-        intercept = min(intercept, 0.98 * lowest)
-    return line
 
 
 def measured_loops(measured: Any) -> dict[str, Loop]:

@@ -11,9 +11,9 @@ from plotly.subplots import make_subplots
 from .._checks import check_array
 from .._errors import InputError
 from .._types import ArrayLike
-from ..circulation import Beat, Indices, SteadyIndices
+from ..circulation import Beat, Indices, SteadyIndices, end_systolic_line
 from ._beat_labels import INDEX_LABELS, index_label, with_unit
-from ._beats import NINETY, fit_espvr, several_beats
+from ._beats import NINETY, several_beats
 from ._labels import show_number
 from ._loops import PRESSURE, VOLUME, draw_loop
 from ._template import BLUE, INK, TIMES, colorscale, make_template
@@ -47,8 +47,8 @@ def plot_loop_family(
 ) -> go.Figure:
     """Draw loops coloured by a parameter, with the line through their end-systolic points.
 
-    The line is found from the loops alone (`fit_espvr`); it is a property of the ventricle only
-    where no parameter of the ventricle changes along the family (preload, afterload, pump).
+    The line is found from the loops alone (`end_systolic_line`); it is a property of the ventricle
+    only where no parameter of the ventricle changes along the family (preload, afterload, pump).
 
     Args:
         beats: batch of shape (n_beats,), or a sequence.
@@ -78,26 +78,27 @@ def plot_loop_family(
         trace = draw_loop(beat, color, f"{value:g}", width=1.8)
         trace.showlegend = False
         figure.add_trace(trace)
-    line = fit_espvr(found) if espvr else None
+    line = end_systolic_line(found) if espvr else None
     top = max(float(beat.lv_mmhg.max()) for beat in found)
     right = max(float(beat.volume_ml.max()) for beat in found)
     left = 0.0
-    if line is not None:
-        left = min(left, line.intercept_ml)
-        end = line.intercept_ml + 1.08 * top / line.slope_mmhg_ml
+    # NaN is no slope.
+    if line is not None and line.ees_mmhg_ml > 0:
+        slope, v0 = float(line.ees_mmhg_ml), float(line.v0_ml)
+        left = min(left, v0)
         figure.add_scatter(
-            x=[line.intercept_ml, end],
+            x=[v0, v0 + 1.08 * top / slope],
             y=[0.0, 1.08 * top],
             mode="lines",
             line={"color": INK, "width": 1.4, "dash": "dash"},
-            name=f"end-systolic line: {line.slope_mmhg_ml:.3g} mmHg/mL, "
-            f"V<sub>0</sub> = {show_number(float(f'{line.intercept_ml:.3g}'))} mL",
+            name=f"end-systolic line: {slope:.3g} mmHg/mL, "
+            f"V<sub>0</sub> = {show_number(float(f'{v0:.3g}'))} mL",
             hovertemplate="root mean square off the line: "
-            f"{line.residual_mmhg:.2g} mmHg<extra></extra>",
+            f"{float(line.rms_mmhg):.2g} mmHg<extra></extra>",
         )
         figure.add_scatter(
-            x=line.volumes_ml,
-            y=line.pressures_mmhg,
+            x=line.volume_ml,
+            y=line.pressure_mmhg,
             mode="markers",
             marker={"size": 7, "color": INK},
             name="end systole",
