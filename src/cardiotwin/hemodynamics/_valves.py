@@ -20,8 +20,7 @@ class MitralStenosis:
     The model's valve is a linear resistance. An area is turned into the one for which Gorlin's
     formula, A = flow / (37.7 √gradient) with mean flow and mean gradient while the valve is open,
     gives this area on the patient's own steady beat: the index `mitral_area_cm2`. It is reached to
-    0.1 %, or to the steps of the index itself (up to 0.6 %), which counts the open time in time
-    steps. Up to 1.5 cm² counts as severe.
+    0.01 %. Up to 1.5 cm² counts as severe.
 
     Attributes:
         area_cm2: valve area by Gorlin's formula, cm².
@@ -57,7 +56,7 @@ class AorticStenosis:
     """An aortic valve that opens too little, Ra ↦ resistance.
 
     As in `MitralStenosis`, with Gorlin's formula A = flow / (44.3 √gradient) and the index
-    `aortic_area_cm2`. Up to 1.0 cm² counts as severe.
+    `aortic_area_cm2`, reached to 0.01 % too. Up to 1.0 cm² counts as severe.
 
     Attributes:
         area_cm2: valve area by Gorlin's formula, cm².
@@ -97,7 +96,7 @@ class MitralRegurgitation:
         RF = R / (R + CO Tc),
 
     R the index `mitral_regurgitant_ml`; the leak is the one that gives it on the patient's own
-    steady beat (to 0.1 %). From 0.5 on it counts as severe.
+    steady beat (to 0.01 %). From 0.5 on it counts as severe.
 
     Attributes:
         fraction: regurgitant fraction RF, 0 to 1.
