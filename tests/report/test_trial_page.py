@@ -1,8 +1,10 @@
 """The page and the figures of an in-silico trial."""
 
+import itertools
 import json
 import re
 import shutil
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from cardiotwin import InputError, report
 from cardiotwin.circulation import Circulation
 from cardiotwin.hemodynamics import (
+    Accounting,
     Arm,
+    ArmAccount,
     Between,
     Cohort,
     FixedSpeed,
@@ -20,6 +24,7 @@ from cardiotwin.hemodynamics import (
     Trial,
     run_trial,
 )
+from cardiotwin.report._flow_diagram import flow_diagram
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,47 @@ def test_the_page_says_who_is_where_and_what_to_be_careful_of(result, page):
     assert f"<td>24<td>{account.analysed}<td>{account.infeasible}<td>0" in text
     assert "keeps mean arterial pressure 90 to 91 mmHg" in text
     assert not re.search(r"(src|href)=[\"']?https?:", text) and "NaN" not in text
+
+
+def test_the_flow_of_patients_is_drawn_and_adds_up(result, page):
+    text = page.read_text(encoding="utf-8")
+    drawn = ET.fromstring(quoted(re.search(r"<svg class=flow.*?</svg>", text, re.DOTALL)[0]))
+    rows = [own.text for own in drawn.iter("text")]
+    assert rows[:2] == ["Screened: 24", "Enrolled: 24"]
+    for arm in result.accounting.arms:
+        place = rows.index(arm.arm)
+        assert rows[place + 1 : place + 3] == [
+            f"allocated: {arm.allocated}",
+            f"Analysed: {arm.analysed}",
+        ]
+    assert f"no admissible speed: {result.accounting.arms[3].infeasible}" in rows
+    assert "slow <b>: 24 of 24 analysed." in drawn.get("aria-label")
+    assert "The same as tables" in text
+
+
+def test_no_box_of_the_flow_overlaps_another_however_long_its_text_is():
+    words = "a criterion that takes many words to tell " * 4
+    arms = tuple(ArmAccount(f"arm {k} {words}", 90, 80, 7, 3, {}) for k in range(8))
+    account = Accounting(200, {words: 90, "EF ≤ 35 % not met": 20}, 90, 30, arms)
+    drawn = ET.fromstring(quoted(flow_diagram(account)))
+    boxes = [
+        [float(own.get(k)) for k in ("x", "y", "width", "height")] for own in drawn.iter("rect")
+    ]
+    assert len(boxes) == 3 + 2 * 8
+    for (x, y, w, h), (u, v, p, q) in itertools.combinations(boxes, 2):
+        assert x + w < u or u + p < x or y + h < v or v + q < y
+    left, top, width, height = map(float, drawn.get("viewBox").split())
+    for x, y, w, h in boxes:
+        assert left <= x and x + w <= left + width and top <= y and y + h <= top + height
+    rows = [(float(own.get("x")), float(own.get("y"))) for own in drawn.iter("text")]
+    for x, y in rows:
+        assert any(u < x < u + p and v < y < v + q for u, v, p, q in boxes)
+    assert "draws of 30 patients" in [own.text for own in drawn.iter("text")]
+
+
+def quoted(svg):
+    """Return what HTML allows without quotes as XML asks for it."""
+    return re.sub(r"(class|role)=(\w+)", r'\1="\2"', svg)
 
 
 def test_the_page_draws_what_the_result_has(result, page):

@@ -16,6 +16,7 @@ from ..hemodynamics import Accounting, Estimate, TrialResult
 from ..hemodynamics._trial_writing import patient_table
 from ._beat_labels import fixed, index_label, with_unit
 from ._beat_prose import ASSUMPTIONS
+from ._flow_diagram import flow_diagram
 from ._shell import make_page
 from ._trial_figures import box_of, fixed_speeds, supported_patients
 
@@ -184,10 +185,11 @@ def _flow(account: Accounting, result: TrialResult) -> str:
         )
     return (
         "<section><h2>Where everybody is</h2>"
-        f"<p class=hint>Criteria: {escape(criteria)}.</p><div class=two>"
+        f"<p class=hint>Criteria: {escape(criteria)}.</p>{flow_diagram(account)}"
+        "<details><summary>The same as tables</summary><div class=two>"
         + _table(["", "Patients"], rows)
         + _table(["Arm", "Allocated", "Analysed", "No admissible speed", "Failed"], arms)
-        + f"</div>{draws}{told}</section>"
+        + f"</div></details>{draws}{told}</section>"
     )
 
 
