@@ -13,8 +13,10 @@ from cardiotwin.report import save_identification
 def test_trial_writes_its_files_and_goes_on_from_them(cardiotwin, tmp_path):
     out = tmp_path / "out"
     given = ("trial", "--patients", 20, "--speeds", "9000,11000", "--no-report", "--json")
+    given += ("--confidence", 0.9)
     answer = cardiotwin(*given, "--out", out)
     assert answer.code == 0
+    assert answer.json["confidence"] == 0.9 and "mean (90 %)" in (out / "trial.md").read_text()
     account = answer.json["accounting"]
     assert account["enrolled"] == 20
     assert account["screened"] == 20 + sum(account["excluded"].values())
@@ -38,6 +40,7 @@ def test_trial_refuses_what_makes_no_sense(cardiotwin, tmp_path):
         (("--gamma", 0.5), "gamma"),
         (("--dask", "nowhere"), "address"),
         (("--patients", 0), "patients"),
+        (("--confidence", 95), "divided by 100"),
     ):
         answer = cardiotwin("trial", "--patients", 5, "--out", out, *wrong)
         assert answer.code == 2 and message in answer.err, wrong

@@ -113,7 +113,7 @@ def test_intervals_of_few_uncertain_patients_are_not_too_narrow(noise, rng):
     spread = noise / np.sqrt(1 + noise**2)
     draws = measured / (1 + noise**2) + spread * rng.standard_normal((runs, n, k))
     whose = np.repeat(np.arange(n), k)
-    found = [estimate(own.ravel(), np.ones(n * k), whose) for own in draws]
+    found = [estimate(own.ravel(), np.ones(n * k), whose, 0.95) for own in draws]
     low, high = (np.array([getattr(own, name) for own in found]) for name in ("low", "high"))
     assert np.mean((low < 0) & (high > 0)) > 0.93
     mine = truth.mean(axis=(1, 2))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from trials import FAILURE, Intolerable, assert_same_rows, failing_hearts
 
 from cardiotwin import InputError
@@ -133,6 +134,24 @@ def test_effects_are_paired_and_missing_counts_as_unchanged(result):
     )
 
 
+def test_intervals_have_the_confidence_that_is_asked_for(result, tmp_path):
+    narrow = replace(result, trial=replace(result.trial, confidence=0.8))
+    for name in ("after", "effect"):
+        one, other = (
+            getattr(own.outcome("10000 rpm", "co_l_min"), name) for own in (result, narrow)
+        )
+        assert one.mean == other.mean
+        # Student's t with 119 degrees of freedom.
+        ratio = (other.high - other.low) / (one.high - one.low)
+        assert ratio == pytest.approx(stats.t.ppf(0.9, 119) / stats.t.ppf(0.975, 119), rel=1e-9)
+        assert other.p05 == one.p05
+    subgroup, wider = narrow.subgroups[1], result.subgroups[1]
+    assert subgroup.effect.high - subgroup.effect.low < wider.effect.high - wider.effect.low
+    *_, facts, page = narrow.write(tmp_path)
+    assert json.loads(facts.read_text())["confidence"] == 0.8
+    assert "mean (80 %)" in page.read_text() and "(95 %)" not in page.read_text()
+
+
 def test_subgroups_share_out_everybody(result):
     for arm in ("no pump", "best"):
         rows = [own for own in result.subgroups if own.arm == arm]
@@ -230,6 +249,7 @@ def test_files_say_what_the_result_says(result, tmp_path):
         (lambda c: Trial(c, ()), "arms: found none"),
         (lambda c: Trial(c, (Arm("a"), Arm("a"))), "'a' twice"),
         (lambda c: Trial(c, (Arm("a"),), primary="ef"), "Did you mean 'ea_mmhg_ml'|ef"),
+        (lambda c: Trial(c, (Arm("a"),), confidence=95.0), "confidence.*divided by 100"),
         (lambda c: Arm("", speed=None), "the name of an arm"),
         (lambda c: Arm("a", ImplantLvad(9000.0), speed=FixedSpeed(9000.0)), "one of them"),
         (lambda c: FixedSpeed(9.0), "Thousands of rpm"),

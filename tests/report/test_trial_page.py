@@ -39,9 +39,9 @@ def result():
         Arm("fast", speed=FixedSpeed(12000.0)),
         Arm("narrow", speed=narrow),
     )
-    strata = (Strata("ef_percent", (20.0, 30.0)),)
+    options = {"subgroups": (Strata("ef_percent", (20.0, 30.0)),), "confidence": 0.9}
     cohort = Cohort.from_circulation(weak, source="24 hearts")
-    return run_trial(Trial(cohort, arms, subgroups=strata, title="Pumps & hearts"), quiet=True)
+    return run_trial(Trial(cohort, arms, title="Pumps & hearts", **options), quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,7 @@ def test_the_page_says_who_is_where_and_what_to_be_careful_of(result, page):
     text = page.read_text(encoding="utf-8")
     assert "Not for clinical use" in text and "ejection fraction says little" in text
     assert "Pumps &amp; hearts" in text and "slow &lt;b&gt;" in text and "slow <b>" not in text
+    assert "Mean (90 %)" in text and "hold 90 % of the draws" in text and "95 %" not in text
     account = result.accounting.arms[3]
     assert 0 < account.analysed < 24
     assert f"<td>24<td>{account.analysed}<td>{account.infeasible}<td>0" in text

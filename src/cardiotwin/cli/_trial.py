@@ -55,6 +55,9 @@ def trial(
             "--randomize", help="One arm a patient, by lot. Default: every patient gets every arm."
         ),
     ] = False,
+    confidence: Annotated[
+        float, typer.Option(help="Of all intervals: 0.95 stands for 95 %.")
+    ] = 0.95,
     dask: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port.")
     ] = None,
@@ -88,6 +91,7 @@ def trial(
         Trial,
         run_trial,
     )
+    from ..hemodynamics._trial_statistics import check_confidence
 
     printer = Printer(as_json)
     if untrusted and not identified:
@@ -95,6 +99,8 @@ def trial(
             "untrusted", found="--untrusted without --from", expected="both, or neither",
             advice="Patients drawn from priors were not identified.",
         )  # fmt: skip
+    # Before anything is computed.
+    confidence = check_confidence(confidence)
     rpm = _speeds(speeds)
     arms = [Arm("no pump"), *(Arm(f"{own:g} rpm", speed=FixedSpeed(own)) for own in rpm)]
     if gamma is not None:
@@ -115,6 +121,7 @@ def trial(
         Randomized(seed) if randomize else Paired(),
         subgroups=(ByPatient() if identified else Strata("ef_percent", (15.0, 25.0)),),
         title=f"LVAD in {patients} virtual patients",
+        confidence=confidence,
     )
     result = run_trial(
         plan, backend=backend, out=out / "cases", retry_failed=retry_failed, quiet=as_json
@@ -179,7 +186,7 @@ def _speeds(text: str) -> list[float]:
 
 
 def _show(printer: Printer, result, written: list[str]) -> None:
-    from ..hemodynamics._trial_writing import EF_NOTE, interval, patient_table, trial_facts
+    from ..hemodynamics._trial_writing import EF_NOTE, interval, patient_table, percent, trial_facts
 
     account = result.accounting
     printer.table(
@@ -199,7 +206,8 @@ def _show(printer: Printer, result, written: list[str]) -> None:
             row.append(interval(result.outcome(arm.name, index).after))
         rows.append(row)
     head = ["arm", "CO (L/min)", "MAP (mmHg)", "LA pressure (mmHg)", "EF (%)"]
-    printer.table("Means with 95 % intervals", head, rows)
+    level = percent(result.trial.confidence)
+    printer.table(f"Means with {level} intervals", head, rows)
     printer.say(EF_NOTE)
     for path in written:
         printer.say(f"wrote {path}")

@@ -10,6 +10,7 @@ from ..circulation import FAST, INDEX_NAMES, CycleSolver
 from ._arms import Arm, Design, Paired
 from ._cohort import Cohort
 from ._subgroups import Strata, Subgroups
+from ._trial_statistics import check_confidence
 
 OUTCOMES = (
     "co_l_min",
@@ -39,9 +40,11 @@ class Trial:
         subgroups: by indices before the trial (`Strata`) or patient by patient (`ByPatient`).
         solver: of the beats.
         title: heading of the report.
+        confidence: of all intervals, above 0 and below 1.
 
     Raises:
-        InputError: no arm, two of one name, no such index, or no allocation of an arm.
+        InputError: no arm, two of one name, no such index, no allocation of an arm, or a
+            confidence out of range.
 
     >>> from cardiotwin.circulation import Circulation
     >>> from cardiotwin.hemodynamics import FixedSpeed
@@ -59,9 +62,11 @@ class Trial:
     subgroups: tuple[Subgroups, ...] = (Strata("ef_percent", (30.0, 40.0)),)
     solver: CycleSolver = FAST
     title: str = "In-silico trial"
+    confidence: float = 0.95
 
     def __post_init__(self):
         object.__setattr__(self, "arms", tuple(self.arms))
+        object.__setattr__(self, "confidence", check_confidence(self.confidence))
         names = [arm.name for arm in self.arms]
         twice = sorted({name for name in names if names.count(name) > 1})
         if not names or twice:

@@ -260,10 +260,11 @@ class TrialResult:
         ]
 
     def _estimate(self, values: Float[np.ndarray, " n"]) -> Estimate:
-        return estimate(values, self.trial.cohort.weight, self.trial.cohort.patient)
+        cohort = self.trial.cohort
+        return estimate(values, cohort.weight, cohort.patient, self.trial.confidence)
 
     def _effect(
         self, values: Float[np.ndarray, " n"], control: Float[np.ndarray, " n"]
     ) -> Estimate:
         cohort = self.trial.cohort
-        return difference(values, control, cohort.weight, cohort.patient)
+        return difference(values, control, cohort.weight, cohort.patient, self.trial.confidence)

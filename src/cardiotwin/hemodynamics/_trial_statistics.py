@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import ndtri, stdtrit
 
+from .._checks import check_number
+
 
 class Estimate(NamedTuple):
     """A mean with its interval, and how patients spread around it.
@@ -46,11 +48,24 @@ class Moments(NamedTuple):
     freedom: float
 
 
+def check_confidence(value: float) -> float:
+    """Return a confidence if it is one.
+
+    Raises:
+        InputError: not above 0 and below 1.
+
+    >>> check_confidence(0.9)
+    0.9
+    """
+    advice = "Percent must be divided by 100."
+    return check_number(value, "confidence", above=0, below=1, advice=advice)
+
+
 def estimate(
     values: Float[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"],
     patients: Shaped[np.ndarray, " n"],
-    confidence: float = 0.95,
+    confidence: float,
 ) -> Estimate:
     """Return the mean with Student's interval, the median with the binomial one, and quantiles.
 
@@ -66,10 +81,10 @@ def estimate(
         patients: whose row it is.
         confidence: of the intervals.
 
-    >>> own = estimate(np.array([1.0, 2.0, 3.0]), np.ones(3), np.arange(3))
+    >>> own = estimate(np.array([1.0, 2.0, 3.0]), np.ones(3), np.arange(3), 0.95)
     >>> own.n, own.mean, round(own.low, 3), round(own.high, 3)
     (3, 2.0, -0.484, 4.484)
-    >>> estimate(np.arange(101.0), np.ones(101), np.zeros(101), confidence=0.9).high
+    >>> estimate(np.arange(101.0), np.ones(101), np.zeros(101), 0.9).high
     95.45
     """
     known = np.isfinite(values)
@@ -92,14 +107,14 @@ def difference(
     control: Float[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"],
     patients: Shaped[np.ndarray, " n"],
-    confidence: float = 0.95,
+    confidence: float,
 ) -> Estimate:
     """Return values − control: within patients where all have both, else between two groups.
 
     Between groups the interval is Welch's, and medians and quantiles are not known.
 
     >>> one, two = np.array([1.0, 2.0, np.nan, np.nan]), np.array([np.nan, np.nan, 2.0, 4.0])
-    >>> difference(two, one, np.ones(4), np.arange(4)).mean
+    >>> difference(two, one, np.ones(4), np.arange(4), 0.95).mean
     1.5
     """
     if (np.isfinite(values) & np.isfinite(control)).any():

@@ -19,11 +19,6 @@ EF_NOTE = (
     "through the beat, so that the fraction rises while the stroke volume falls. Judge the pump "
     "by cardiac output and filling pressure."
 )
-INTERVAL_NOTE = (
-    "Intervals (95 %) say how far the mean of a cohort of this size may be from that of the "
-    "population it was drawn from; they do not contain errors of the model. Of one patient alone "
-    "they hold 95 % of the draws: what is not known of this patient."
-)
 
 
 def write_trial(result: TrialResult, folder: PathLike) -> list[Path]:
@@ -55,6 +50,7 @@ def trial_facts(result: TrialResult) -> dict[str, Any]:
         "arms": [describe(arm) for arm in trial.arms],
         "design": describe(trial.design),
         "primary": trial.primary,
+        "confidence": trial.confidence,
         "accounting": {
             **account._asdict(),
             "arms": [own._asdict() for own in account.arms],
@@ -86,7 +82,7 @@ def trial_markdown(result: TrialResult) -> str:
         parts += ["## Without a result", _table(["arm", "why", "n"], errors[:40])]
         if len(errors) > 40:
             parts.append(f"{len(errors) - 40} more reasons in rows.csv.")
-    parts += ["## Outcomes", EF_NOTE, INTERVAL_NOTE, outcome_table(result)]
+    parts += ["## Outcomes", EF_NOTE, interval_note(trial.confidence), outcome_table(result)]
     parts += [f"## {label_of(trial.primary).capitalize()} in subgroups", subgroup_table(result)]
     return "\n\n".join(parts) + "\n"
 
@@ -94,8 +90,9 @@ def trial_markdown(result: TrialResult) -> str:
 def outcome_table(result: TrialResult) -> str:
     """Return outcomes by arm as a Markdown table."""
     first = result.trial.arms[0].name
-    head = ["outcome", "unit", "arm", "n", "mean (95 %)", "median", "5 to 95 % of patients",
-            f"difference to {first} (95 %)", "missing as unchanged"]  # fmt: skip
+    level = percent(result.trial.confidence)
+    head = ["outcome", "unit", "arm", "n", f"mean ({level})", "median", "5 to 95 % of patients",
+            f"difference to {first} ({level})", "missing as unchanged"]  # fmt: skip
     rows = []
     for own in result.outcomes:
         effect = ["–", "–"] if own.arm == first else [interval(own.effect), interval(own.to_treat)]
@@ -124,13 +121,33 @@ def patient_table(result: TrialResult) -> tuple[list[str], list[list[Any]]]:
 def subgroup_table(result: TrialResult) -> str:
     """Return the main outcome by subgroup as a Markdown table."""
     first = result.trial.arms[0].name
-    head = ["subgroup", "arm", "n", "before", "mean (95 %)", f"difference to {first} (95 %)"]
+    level = percent(result.trial.confidence)
+    head = ["subgroup", "arm", "n", "before", f"mean ({level})", f"difference to {first} ({level})"]
     rows = [
         [own.subgroup, own.arm, own.after.n, shown(own.before.mean), interval(own.after),
          "–" if own.arm == first else interval(own.effect)]
         for own in result.subgroups
     ]  # fmt: skip
     return _table(head, rows)
+
+
+def interval_note(confidence: float) -> str:
+    """Return what the intervals of a trial mean."""
+    level = percent(confidence)
+    return (
+        f"Intervals ({level}) say how far the mean of a cohort of this size may be from that of "
+        "the population it was drawn from; they do not contain errors of the model. Of one patient "
+        f"alone they hold {level} of the draws: what is not known of this patient."
+    )
+
+
+def percent(confidence: float) -> str:
+    """Write a confidence.
+
+    >>> percent(0.95), percent(0.999)
+    ('95 %', '99.9 %')
+    """
+    return f"{100 * confidence:.6g} %"
 
 
 def interval(own: Estimate) -> str:

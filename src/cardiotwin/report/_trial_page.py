@@ -13,7 +13,7 @@ from .._provenance import describe
 from .._types import PathLike
 from ..circulation import Beat
 from ..hemodynamics import Accounting, Estimate, TrialResult
-from ..hemodynamics._trial_writing import patient_table
+from ..hemodynamics._trial_writing import interval_note, patient_table, percent
 from ._beat_labels import fixed, index_label, with_unit
 from ._beat_prose import ASSUMPTIONS
 from ._flow_diagram import flow_diagram
@@ -22,18 +22,6 @@ from ._trial_figures import box_of, fixed_speeds, supported_patients
 
 _BOXES = ("co_l_min", "ef_percent", "mean_arterial_mmhg", "mean_atrial_mmhg")
 _SWEPT = ("co_l_min", "mean_arterial_mmhg", "mean_atrial_mmhg", "lv_min_mmhg")
-
-NOTES = (
-    "Cardiac output is the main outcome. The ejection fraction says little under a pump: the "
-    "ventricle empties into the pump all through the beat, so that the fraction can rise while "
-    "the stroke volume falls.",
-    "Intervals (95 %) say how far the mean of a cohort of this size may be from that of the "
-    "population it was drawn from. Errors of the model are not in them: it has no reflexes, so "
-    "that vessels do not widen when a pump raises the pressure, no right heart and no lungs. Of "
-    "one patient alone they hold 95 % of the draws: what is not known of this patient.",
-    "Whoever was screened is counted below. Who has no result counts as unchanged from before "
-    "the trial in the last column of the outcomes.",
-)
 
 
 def write_trial_report(result: TrialResult, path: PathLike = "report.html") -> Path:
@@ -57,7 +45,7 @@ def write_trial_report(result: TrialResult, path: PathLike = "report.html") -> P
     parts = (
         _header(result),
         "<aside class=warn aria-label='Read before use'><b>Read first</b><ul>"
-        + "".join(f"<li>{text}</li>" for text in NOTES)
+        + "".join(f"<li>{text}</li>" for text in _notes(trial.confidence))
         + "</ul></aside>",
         _flow(result.accounting, result),
         _outcomes(result),
@@ -79,6 +67,18 @@ def write_trial_report(result: TrialResult, path: PathLike = "report.html") -> P
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
+
+
+def _notes(confidence: float) -> tuple[str, ...]:
+    return (
+        "Cardiac output is the main outcome. The ejection fraction says little under a pump: the "
+        "ventricle empties into the pump all through the beat, so that the fraction can rise while "
+        "the stroke volume falls.",
+        interval_note(confidence) + " The model has no reflexes, so that vessels do not widen when "
+        "a pump raises the pressure, no right heart and no lungs.",
+        "Whoever was screened is counted below. Who has no result counts as unchanged from before "
+        "the trial in the last column of the outcomes.",
+    )
 
 
 def _facts(result: TrialResult) -> dict[str, Any]:
@@ -195,8 +195,9 @@ def _flow(account: Accounting, result: TrialResult) -> str:
 
 def _outcomes(result: TrialResult) -> str:
     first = result.trial.arms[0].name
-    head = ["Outcome", "Arm", "Patients", "Mean (95 %)", "Median", "Nine of ten patients",
-            f"Difference to {first} (95 %)", "Missing as unchanged"]  # fmt: skip
+    level = percent(result.trial.confidence)
+    head = ["Outcome", "Arm", "Patients", f"Mean ({level})", "Median", "Nine of ten patients",
+            f"Difference to {first} ({level})", "Missing as unchanged"]  # fmt: skip
     rows: list[list[Any]] = []
     for own in result.outcomes:
         # The name once for all arms: a column of equal names hides where the next begins.
@@ -248,8 +249,9 @@ def _sweep(result: TrialResult) -> str:
 def _subgroups(result: TrialResult) -> str:
     trial = result.trial
     first, digits = trial.arms[0].name, index_label(trial.primary).digits
-    head = ["Subgroup", "Arm", "Patients", "Before", "Mean (95 %)",
-            f"Difference to {first} (95 %)"]  # fmt: skip
+    level = percent(trial.confidence)
+    head = ["Subgroup", "Arm", "Patients", "Before", f"Mean ({level})",
+            f"Difference to {first} ({level})"]  # fmt: skip
     rows = [
         [own.subgroup, own.arm, own.after.n, fixed(own.before.mean, digits),
          _interval(own.after, digits),
