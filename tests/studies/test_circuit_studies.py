@@ -41,6 +41,26 @@ def test_stenosis_makes_the_average_loop_smaller():
     assert "loops" in table.figures
 
 
+def test_a_pump_raises_ef_and_output_but_not_the_stroke_volume():
+    table = STUDIES["pump-cohort"].run(None, quick=True)
+    before, after = (cells(table, f"{name}, mean ± SD") for name in ("before", "pump"))
+
+    def rise(group, quantity):
+        return float(after[group, quantity].split()[0]) - float(before[group, quantity].split()[0])
+
+    groups = [group for group, quantity in before if quantity == "EF (%)"]
+    for group in groups:
+        assert rise(group, "EF (%)") > 5 and rise(group, "cardiac output (L/min)") > 1
+        assert rise(group, "stroke volume (mL)") < 0
+        assert rise(group, "'CO' as computed there (L/min)") < 0
+    patients = cells(table, "patients")
+    everybody, *parts = (patients[group, "EF (%)"] for group in groups)
+    assert groups[1:3] == ["EF < 50 %", "EF 50 to 70 %"] and sum(parts) >= everybody - 1
+    assert {"ef", "co", "loops"} == set(table.figures)
+    names = {own.name for own in table.figures["loops"].data}
+    assert {"EF < 50 %, pump", "EF 50 to 70 %, pump"} <= names
+
+
 def test_reference_values(shared_data):
     folder = shared_data("hemo_reference_values").parent
     inside = cells(STUDIES["reference-values"].run(folder), "within the spread")

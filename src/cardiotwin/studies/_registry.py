@@ -20,6 +20,7 @@ from ._mismatch import mismatch
 from ._mitral_stenosis import mitral_stenosis
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
+from ._pump_cohort import pump_cohort
 from ._pump_speed import pump_speed
 from ._reference_values import FOLDER as REFERENCE_VALUES
 from ._reference_values import reference_values
@@ -99,6 +100,9 @@ STUDIES = {
     "golden": Study(golden, "golden numbers of the circuit by both routes"),
     "simaan": Study(simaan, "Simaan 2009: normal heart, two families of loops, suction"),
     "pump-speed": Study(pump_speed, "Med-Real2Sim, Fig. 4: a pump and its speed in two patients"),
+    "pump-cohort": Study(
+        pump_cohort, "Med-Real2Sim, Fig. 4c: EF and output with a pump in a cohort, loops by EF"
+    ),
     "mitral-stenosis": Study(
         mitral_stenosis, "Med-Real2Sim, Fig. 3b: average loops with and without stenosis"
     ),
