@@ -16,7 +16,7 @@ from ._between import Between
 from ._identification import Identification
 from ._identified_patients import posterior_patients
 from ._priors import Unknowns
-from ._screening import counted, screen
+from ._screening import counted_by_patient, screen
 from ._steady_batch import parameter_columns
 from ._transformations import Transformation, transform
 
@@ -203,10 +203,7 @@ class Cohort:
                 "eligibility", found=f"nobody eligible: {found.excluded}", expected="some"
             )
         whose = np.array([str(label) for label in labels])
-        draws = {
-            label: (int(np.sum(whose == label)), counted(found.reasons[whose == label]))
-            for label in dict.fromkeys(whose.tolist())
-        }
+        draws = counted_by_patient(whose, found.reasons)
         return cls(
             circulation[found.rows],
             freeze(whose[found.rows]),

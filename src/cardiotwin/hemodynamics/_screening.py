@@ -1,6 +1,6 @@
 """Candidates before a trial: their beats, and who is excluded for which reason."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,16 +114,30 @@ def screen(
         name: freeze(np.concatenate([_column(table, name) for table in tables])[rows])
         for name in INDEX_NAMES
     }
-    return Screened(rows, baseline, screened, counted(every[:screened]), every[:screened])
+    looked_at = every[:screened]
+    return Screened(rows, baseline, screened, _counted(looked_at.tolist()), looked_at)
 
 
-def counted(reasons: Shaped[np.ndarray, " n"]) -> dict[str, int]:
-    """Return reason → how many, the most frequent first; the empty reason is none.
+def counted_by_patient(
+    patient: Shaped[np.ndarray, " n"], reasons: Shaped[np.ndarray, " n"]
+) -> dict[str, tuple[int, dict[str, int]]]:
+    """Return label → (candidates, reason → how many of them are excluded).
 
-    >>> counted(np.array(["", "late", "ill", "ill"]))
-    {'ill': 2, 'late': 1}
+    Args:
+        patient: whose draws the candidates are.
+        reasons: why each is excluded, empty where it is not.
+
+    >>> counted_by_patient(np.array(["a", "b", "a"]), np.array(["", "", "late"]))
+    {'a': (2, {'late': 1}), 'b': (1, {})}
     """
-    return dict(Counter(own for own in reasons.tolist() if own).most_common())
+    every: dict[str, list[str]] = defaultdict(list)
+    for label, reason in zip(patient.tolist(), reasons.tolist(), strict=True):
+        every[label].append(reason)
+    return {label: (len(own), _counted(own)) for label, own in every.items()}
+
+
+def _counted(reasons: list[str]) -> dict[str, int]:
+    return dict(Counter(own for own in reasons if own).most_common())
 
 
 def _column(table: CaseTable, name: str) -> Float[np.ndarray, " n"]:

@@ -170,22 +170,22 @@ class TrialResult:
         )
 
     def _by_patient(self) -> tuple[PatientAccount, ...]:
-        cohort, table = self.trial.cohort, self.table
-        lost, found = table.error != "", []
-        for label, (drawn, excluded) in cohort.draws.items():
-            own = table.cases["patient"] == label
-            rows = {arm.name: own & (table.cases["arm"] == arm.name) for arm in self.trial.arms}
-            found.append(
-                PatientAccount(
-                    label,
-                    drawn,
-                    dict(excluded),
-                    enrolled=int(np.sum(cohort.patient == label)),
-                    analysed={arm: int(np.sum(where & ~lost)) for arm, where in rows.items()},
-                    missing={arm: int(np.sum(where & lost)) for arm, where in rows.items()},
-                )
+        cohort, cases = self.trial.cohort, self.table.cases
+        lost = (self.table.error != "").tolist()
+        rows = Counter(zip(cases["patient"].tolist(), cases["arm"].tolist(), lost, strict=True))
+        enrolled = Counter(cohort.patient.tolist())
+        arms = [arm.name for arm in self.trial.arms]
+        return tuple(
+            PatientAccount(
+                label,
+                drawn,
+                dict(excluded),
+                enrolled[label],
+                analysed={arm: rows[label, arm, False] for arm in arms},
+                missing={arm: rows[label, arm, True] for arm in arms},
             )
-        return tuple(found)
+            for label, (drawn, excluded) in cohort.draws.items()
+        )
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
