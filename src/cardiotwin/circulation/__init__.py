@@ -6,6 +6,8 @@ from ._diffrax_route import steady_state_by_diffrax as steady_state_by_diffrax
 from ._elastance import contraction_time as contraction_time
 from ._elastance import double_hill as double_hill
 from ._elastance import elastance as elastance
+from ._gradient import Gradient as Gradient
+from ._gradient import gradient as gradient
 from ._indices import INDEX_NAMES as INDEX_NAMES
 from ._indices import Indices as Indices
 from ._lvad import CHOI_1997 as CHOI_1997

@@ -10,7 +10,7 @@ from jax import lax
 from ._circulation import Circuit
 from ._elastance import contraction_time, elastance
 from ._lvad import Pump
-from ._stage import Flows, State, Vessels, make_vessels, solve_stage
+from ._stage import Flows, Rates, State, Vessels, make_rates, make_vessels, solve_stage
 
 GAMMA = 1 - 1 / np.sqrt(2)
 """Diagonal of the method: L-stable, of second order, two stages."""
@@ -21,8 +21,11 @@ NODES = np.array([GAMMA, 1.0])
 BORDERS = (0.2, 1.0, 1.5)
 """Ends of the parts of a beat over Tmax: valves close, ejection, relaxation; then filling."""
 
-SHARES = (0.2, 0.3, 0.35, 0.15)
-"""Share of the steps in each part."""
+BLOCKS = (4, 6, 7, 3)
+"""Blocks of steps in each part; all have the same number of steps."""
+
+N_BLOCKS = sum(BLOCKS)
+"""Number of steps a beat is a multiple of this."""
 
 SHORTEST = 1.6
 """Tc / Tmax below which the borders move together, in proportion."""
@@ -76,107 +79,139 @@ class Prepared(NamedTuple):
     """What does not change from beat to beat.
 
     Attributes:
-        part: (n_steps,) the part of the beat that a step is in; steps of a part are equal.
-        index: (n_steps,) number of the step within its part.
         start: (n_parts, …) when a part begins, s.
         h: (n_parts, …) size of its steps, s.
-        elastance: (n_steps, 2, …) at the stages.
+        elastance: (n_blocks, n_steps / n_blocks, 2, …) at the stages.
         vessels: (n_parts, …) leaves.
+        rates: (…) leaves.
     """
 
-    part: Any
-    index: Any
     start: Any
     h: Any
     elastance: Any
     vessels: Vessels
+    rates: Rates
+
+
+PART = np.repeat(np.arange(len(BLOCKS)), BLOCKS)
+"""The part of the beat that a block is in; steps of a part are equal."""
+
+PLACE = np.concatenate([np.arange(count) for count in BLOCKS])
+"""Number of a block within its part."""
 
 
 def prepare(circuit: Circuit, n_steps: int) -> Prepared:
-    """Return grid, elastances and matrices of the vessels: fine where valves move."""
+    """Return grid, elastances and matrices of the vessels: fine where valves move.
+
+    Args:
+        circuit: the parameters.
+        n_steps: at least this many steps a beat.
+    """
     period = circuit.period_s
     tmax = contraction_time(period)
     squeeze = jnp.minimum(1.0, period / tmax / SHORTEST)
     ends = [border * squeeze * tmax for border in BORDERS] + [period]
-    counts = [max(1, round(share * n_steps)) for share in SHARES[:-1]]
-    counts.append(max(1, n_steps - sum(counts)))
+    n_inner = -(-n_steps // N_BLOCKS)
     start = jnp.stack([jnp.zeros_like(ends[0]), *ends[:-1]])
+    counts = [count * n_inner for count in BLOCKS]
     h = jnp.stack([(ends[k] - start[k]) / count for k, count in enumerate(counts)])
-    part = np.repeat(np.arange(len(counts)), counts)
-    index = np.concatenate([np.arange(count) for count in counts])
-    steps = _column(index[:, None] + NODES, h)
-    times = start[part][:, None] + steps * h[part][:, None]
+    times = _times(start, h, np.arange(n_inner)[:, None] + NODES)
     return Prepared(
-        part=part,
-        index=index,
         start=start,
         h=h,
         elastance=elastance(times, period, circuit.emin, circuit.emax),
         vessels=make_vessels(circuit, GAMMA * h),
+        rates=make_rates(circuit),
     )
 
 
+def _times(start: Any, h: Any, steps: Any) -> Any:
+    """Return (n_blocks, *shape of steps, …) instants, steps counted from the start of a block."""
+    place = PLACE.reshape(-1, *[1] * steps.ndim) * len(steps) + steps
+    return _wide(start[PART], steps.ndim) + _column(place, h[0]) * _wide(h[PART], steps.ndim)
+
+
+def _wide(rows: Any, n_axes: int) -> Any:
+    """Return rows with some axes of length one after the first."""
+    return rows.reshape(len(rows), *[1] * n_axes, *rows.shape[1:])
+
+
 def _column(numbers: Any, like: Any) -> Any:
-    """Return numbers with axes of length one for the axes of a batch."""
-    return numbers.reshape(*numbers.shape, *[1] * (like.ndim - 1))
+    """Return numbers with axes of length one for the axes of a batch, which are those of `like`."""
+    return numbers.reshape(*numbers.shape, *[1] * like.ndim)
 
 
-def beat_map(state: State, circuit: Circuit, prepared: Prepared, pump: Pump | None = None) -> State:
+def beat_map(state: State, prepared: Prepared, pump: Pump | None = None) -> State:
     """Return the state one beat later."""
-    return _scan(state, circuit, prepared, pump, keep=False)[0]
+    return _scan(state, prepared, pump, keep=False)[0]
 
 
 def trace_beat(
     state: State, circuit: Circuit, prepared: Prepared, pump: Pump | None = None
 ) -> tuple[State, Trace]:
     """Return the state one beat later and everything in between."""
-    end, integrals, (inner, flows) = _scan(state, circuit, prepared, pump, keep=True)
+    end, integrals, rows = _scan(state, prepared, pump, keep=True)
+    # (n_blocks, n_inner, …) becomes (n_steps, …).
+    inner, flows, late = jax.tree.map(
+        lambda own: own.reshape(-1, *own.shape[2:]), (*rows, prepared.elastance[:, :, 1])
+    )
     first = circuit.emin * jnp.ones_like(state[0])
-    h = prepared.h[prepared.part]
-    times = prepared.start[prepared.part] + _column(prepared.index + 1, h) * h
+    times = _times(prepared.start, prepared.h, 1 + np.arange(prepared.elastance.shape[1]))
+    times = times.reshape(late.shape)
     return end, Trace(
         times=jnp.concatenate([jnp.zeros_like(times[:1]), times]),
         states=tuple(
             jnp.concatenate([own[None], later]) for own, later in zip(state, inner, strict=True)
         ),
-        elastance=jnp.concatenate([first[None], prepared.elastance[:, 1]]),
+        elastance=jnp.concatenate([first[None], late]),
         flows=flows,
         integrals=integrals,
     )
 
 
 def _scan(
-    state: State, circuit: Circuit, prepared: Prepared, pump: Pump | None, keep: bool
+    state: State, prepared: Prepared, pump: Pump | None, keep: bool
 ) -> tuple[State, Integrals, Any]:
-    """Return the state after all steps and, if asked for, integrals, states and flows."""
+    """Return the state after all steps and, if asked for, integrals, states and flows.
+
+    Two scans, one in the other: what steps of a block have in common is then looked up, and in
+    reverse mode summed up, once a block.
+    """
     ratio = (1 - GAMMA) / GAMMA
+    n_inner, rates = prepared.elastance.shape[1], prepared.rates
 
-    def body(carry: tuple[State, Integrals], at: Any) -> Any:
-        old, sums = carry
-        part, index, stiffness = at
+    def block(carry: tuple[State, Integrals], at: Any) -> Any:
+        part, place, stiffnesses = at
         vessels: Vessels = jax.tree.map(lambda leaf: leaf[part], prepared.vessels)
-        speeds = (None, None)
-        if pump is not None:
-            times = prepared.start[part] + (index + _column(NODES, prepared.h)) * prepared.h[part]
-            speeds = pump.speed + pump.acceleration * times
-        first, first_flows = solve_stage(old, stiffness[0], vessels, circuit, pump, speeds[0])
-        middle = tuple(own + ratio * (new - own) for own, new in zip(old, first, strict=True))
-        second, second_flows = solve_stage(middle, stiffness[1], vessels, circuit, pump, speeds[1])
-        if not keep:
-            return (second, sums), None
-        # γ h = a of the stage is the weight of the second, (1 − γ) h that of the first.
-        one, other = ratio * vessels.a, vessels.a
-        sums = jax.tree.map(
-            lambda total, early, late: total + one * early + other * late,
-            sums,
-            _integrands(first, stiffness[0], first_flows),
-            _integrands(second, stiffness[1], second_flows),
-        )
-        return (second, sums), (second, second_flows)
+        start, h = prepared.start[part], prepared.h[part]
 
-    steps = (prepared.part, prepared.index, prepared.elastance)
+        def step(carry: tuple[State, Integrals], at: Any) -> Any:
+            old, sums = carry
+            index, stiffness = at
+            speeds = (None, None)
+            if pump is not None:
+                times = start + (place * n_inner + index + _column(NODES, start)) * h
+                speeds = pump.speed + pump.acceleration * times
+            first, early = solve_stage(old, stiffness[0], vessels, rates, pump, speeds[0])
+            middle = tuple(own + ratio * (new - own) for own, new in zip(old, first, strict=True))
+            second, late = solve_stage(middle, stiffness[1], vessels, rates, pump, speeds[1])
+            if not keep:
+                return (second, sums), None
+            # γ h = a of the stage is the weight of the second, (1 − γ) h that of the first.
+            one, other = ratio * vessels.a, vessels.a
+            sums = jax.tree.map(
+                lambda total, before, after: total + one * before + other * after,
+                sums,
+                _integrands(first, stiffness[0], early),
+                _integrands(second, stiffness[1], late),
+            )
+            return (second, sums), (second, late)
+
+        return lax.scan(step, carry, (np.arange(n_inner), stiffnesses))
+
     zero = jnp.zeros_like(state[0])
-    (end, sums), rows = lax.scan(body, (state, Integrals(*[zero] * 9)), steps)
+    blocks = (PART, PLACE, prepared.elastance)
+    (end, sums), rows = lax.scan(block, (state, Integrals(*[zero] * 9)), blocks)
     return end, sums, rows
 
 

@@ -69,7 +69,7 @@ def make_map(circuit: Circuit, pump: Pump | None, n_steps: int) -> Any:
 
     def mapped(point: Any) -> Any:
         state: State = tuple(point * unit)
-        return jnp.stack(beat_map(state, circuit, prepared, pump)) / unit
+        return jnp.stack(beat_map(state, prepared, pump)) / unit
 
     return mapped
 
@@ -161,20 +161,29 @@ def search_fine(
     return lax.while_loop(going, body, (search, jnp.asarray(0)))
 
 
+def cycle_jacobian(point: Any, circuit: Circuit, pump: Pump | None, n_steps: int) -> Any:
+    """Return J of the cycle map of scaled states, (n_states, n_states, …)."""
+    # Not jax.jvp for each direction: the compiler then repeats the beat itself in each of them.
+    _, along = jax.linearize(make_map(circuit, pump, n_steps), point)
+    return jax.vmap(along, 1, 1)(_identity(point))
+
+
 def newton_inverse(point: Any, circuit: Circuit, pump: Pump | None, n_steps: int) -> Any:
-    """Return (I − J + y cᵀ)⁻¹ with J the Jacobian of the cycle map of scaled states y.
+    """Return (I − J + y cᵀ)⁻¹ with J the Jacobian of the cycle map of scaled states y."""
+    matrix = bordered(cycle_jacobian(point, circuit, pump, n_steps), point)
+    inverse = jnp.linalg.inv(jnp.moveaxis(matrix, (0, 1), (-2, -1)))
+    return jnp.moveaxis(inverse, (-2, -1), (0, 1))
+
+
+def bordered(jacobian: Any, point: Any) -> Any:
+    """Return I − J + y cᵀ for the Jacobian J at y, (n_states, n_states, …).
 
     As the stressed volume c·y is conserved, cᵀ(I − J) = 0; the border y cᵀ makes the matrix
     regular and says that a step may change c·y only where it is wrong.
     """
-    mapped = make_map(circuit, pump, n_steps)
     n = point.shape[0]
-    basis = _identity(point)
-    jacobian = jax.vmap(lambda tangent: jax.jvp(mapped, (point,), (tangent,))[1], 1, 1)(basis)
     total = jnp.array([1.0] * 4 + [0.0] * (n - 4)).reshape(n, *[1] * (point.ndim - 1))
-    matrix = basis - jacobian + point[:, None] * total[None]
-    inverse = jnp.linalg.inv(jnp.moveaxis(matrix, (0, 1), (-2, -1)))
-    return jnp.moveaxis(inverse, (-2, -1), (0, 1))
+    return _identity(point) - jacobian + point[:, None] * total[None]
 
 
 def polish(search: Search, circuit: Circuit) -> State:
@@ -197,7 +206,7 @@ def attach(state: State, circuit: Circuit, pump: Pump | None, n_steps: int) -> S
     point = lax.stop_gradient(jnp.stack(state)) / unit
     inverse = lax.stop_gradient(newton_inverse(point, fixed, held, n_steps))
     here: State = tuple(point * unit)
-    after = jnp.stack(beat_map(here, circuit, prepare(circuit, n_steps), pump)) / unit
+    after = jnp.stack(beat_map(here, prepare(circuit, n_steps), pump)) / unit
     lack = (circuit.stressed_volume_ml - stressed_volume(here, circuit)) / unit[0]
     shift = jnp.sum(inverse * (after - point + point * lack), 1)
     return tuple((point + shift) * unit)

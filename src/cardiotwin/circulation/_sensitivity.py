@@ -7,12 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Float
 
 from .._checks import check_choice
-from .._errors import NumericsError
 from ._circulation import Circuit, Circulation
 from ._groups import in_groups
 from ._indices import Indices, indices
@@ -21,7 +19,14 @@ from ._lvad import Lvad, Pump
 from ._parameters import PARAMETERS
 from ._periodic import attach, begin, period_residual, polish, search_coarse, search_fine
 from ._stage import State
-from ._steady_state import COARSE_STEPS, N_COARSE, CycleSolver, together
+from ._steady_state import (
+    COARSE_STEPS,
+    N_COARSE,
+    CycleSolver,
+    find_beats,
+    status_of,
+    together,
+)
 
 PUMP_SPEED = "speed_rpm"
 """Name of the pump's speed among the parameters to differentiate in."""
@@ -75,17 +80,14 @@ def sensitivities(
     circulation, lvad = together(circulation, lvad)
     pump = None if lvad is None else lvad.pump()
 
-    def solve(own: Circuit, own_pump: Pump | None) -> tuple[Indices, Indices, Any]:
-        return _jacobian(own, own_pump, solver.steps, solver.tolerance)
-
-    found, slopes, residual = in_groups(solve, circulation.circuit(), pump)
-    bad = ~(residual < solver.tolerance)
-    if bad.any():
-        raise NumericsError(
-            f"sensitivities: {np.count_nonzero(bad)} of {len(bad)} patients have no periodic beat; "
-            "steady_state(…, throw=False) says which and why."
-        )
+    beats = find_beats(circulation, lvad, solver, keep_waveforms=False)
     shape, chosen = circulation.shape, [allowed.index(name) for name in names]
+    status_of(beats, solver, shape, "sensitivities")
+
+    def solve(start: Any, own: Circuit, own_pump: Pump | None) -> tuple[Indices, Indices]:
+        return _jacobian(start, own, own_pump, solver.steps)
+
+    found, slopes = in_groups(solve, beats.start, circulation.circuit(), pump)
     return Sensitivities(
         names=tuple(names),
         indices=found.map(lambda own: own.reshape(shape)),
@@ -120,24 +122,30 @@ def differentiable_beat(
     """
     fixed, held = lax.stop_gradient(circuit), lax.stop_gradient(pump)
     found = find_start(fixed, held, steps, tolerance, max_beats)
-    start = attach(lax.stop_gradient(found), circuit, pump, steps)
+    return _beat_from(lax.stop_gradient(found), circuit, pump, steps)
+
+
+def _beat_from(
+    found: State, circuit: Circuit, pump: Pump | None, steps: int
+) -> tuple[Trace, Float[Any, "..."]]:
+    start = attach(found, circuit, pump, steps)
     end, trace = trace_beat(start, circuit, prepare(circuit, steps), pump)
     return trace, lax.stop_gradient(period_residual(start, end, circuit))
 
 
 @partial(jax.jit, static_argnames=("steps",))
 def _jacobian(
-    circuit: Circuit, pump: Pump | None, steps: int, tolerance: Any
-) -> tuple[Indices, Indices, Any]:
-    """Return indices, derivatives (n_lanes, n_parameters) and residual, for all parameters.
+    start: Any, circuit: Circuit, pump: Pump | None, steps: int
+) -> tuple[Indices, Indices]:
+    """Return indices and derivatives (n_lanes, n_parameters), for all parameters.
 
     For all, because compiling for some takes longer than computing the others.
     """
 
-    def solve(values: Circuit, speed: Any) -> Any:
+    def solve(values: Circuit, speed: Any) -> Indices:
         turning = None if pump is None else pump._replace(speed=speed)
-        trace, residual = differentiable_beat(values, turning, steps, tolerance)
-        return indices(trace, values), residual
+        trace, _ = _beat_from(tuple(start.T), values, turning, steps)
+        return indices(trace, values)
 
     speed = jnp.zeros_like(circuit.period_s) if pump is None else pump.speed
     values = jax.tree.map(jnp.asarray, (circuit, speed))
@@ -146,6 +154,5 @@ def _jacobian(
     ones = [jnp.eye(n)[k][:, None] * jnp.ones_like(leaf) for k, leaf in enumerate(leaves[:n])]
     if pump is None:
         ones.append(jnp.zeros((n, *speed.shape)))
-    return jax.vmap(
-        lambda *tangents: jax.jvp(solve, values, tangents, has_aux=True), out_axes=(None, -1, None)
-    )(*jax.tree.unflatten(structure, ones))
+    found, along = jax.linearize(solve, *values)
+    return found, jax.vmap(along, out_axes=-1)(*jax.tree.unflatten(structure, ones))

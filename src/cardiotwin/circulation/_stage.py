@@ -15,9 +15,12 @@ four combinations of open and closed valves is a solution. The pump is one more 
 the aortic valve.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 from ._circulation import Circuit
 from ._lvad import Pump
@@ -48,6 +51,54 @@ class Vessels(NamedTuple):
     a12: Any
     a21: Any
     a22: Any
+
+
+class Rates(NamedTuple):
+    """Coefficients of the right-hand side f of the circuit.
+
+    Attributes:
+        mitral_open: 1 / Rm.
+        mitral_leak: gm.
+        aortic_open: 1 / Ra.
+        aortic_leak: ga.
+        systemic_atrial: 1 / (Rs Cr).
+        systemic_arterial: 1 / (Rs Cs).
+        atrial: 1 / Cr.
+        arterial: 1 / Cs.
+        aortic: 1 / Ca.
+        inertia: 1 / Ls.
+        loss: Rc / Ls.
+    """
+
+    mitral_open: Any
+    mitral_leak: Any
+    aortic_open: Any
+    aortic_leak: Any
+    systemic_atrial: Any
+    systemic_arterial: Any
+    atrial: Any
+    arterial: Any
+    aortic: Any
+    inertia: Any
+    loss: Any
+
+
+def make_rates(circuit: Circuit) -> Rates:
+    """Return the coefficients of a circuit."""
+    resistance, inertia = circuit.systemic_resistance, 1 / circuit.aortic_inertance
+    return Rates(
+        mitral_open=1 / circuit.mitral_resistance,
+        mitral_leak=circuit.mitral_leak,
+        aortic_open=1 / circuit.aortic_valve_resistance,
+        aortic_leak=circuit.aortic_leak,
+        systemic_atrial=1 / (resistance * circuit.atrial_compliance),
+        systemic_arterial=1 / (resistance * circuit.arterial_compliance),
+        atrial=1 / circuit.atrial_compliance,
+        arterial=1 / circuit.arterial_compliance,
+        aortic=1 / circuit.aortic_compliance,
+        inertia=inertia,
+        loss=inertia * circuit.characteristic_resistance,
+    )
 
 
 class Flows(NamedTuple):
@@ -113,7 +164,7 @@ def solve_stage(
     start: State,
     elastance: Any,
     vessels: Vessels,
-    circuit: Circuit,
+    rates: Rates,
     pump: Pump | None = None,
     speed: Any = None,
     n_sweeps: int = 2,
@@ -124,7 +175,7 @@ def solve_stage(
         start: b.
         elastance: E at the stage's time.
         vessels: K of the step.
-        circuit: the parameters.
+        rates: coefficients of f.
         pump: a pump beside the aortic valve.
         speed: its speed at the stage's time.
         n_sweeps: how often the suction resistance, which depends on the ventricular pressure, is
@@ -132,66 +183,168 @@ def solve_stage(
             threshold nothing changes after one.
     """
     if pump is None:
-        return _solve(start, elastance, vessels, circuit, 0.0, 0.0)
+        state, through_mitral, through_aortic = _solve(start, elastance, vessels, rates)
+        return state, Flows(through_mitral, through_aortic, 0.0 * through_aortic)
     a, old_flow = vessels.a, start[5]
     pressure = elastance * start[0]
     for _ in range(n_sweeps):
         lack = jnp.maximum(pump.suction_threshold - pressure, 0.0)
         own = pump.resistance + pump.suction_slope * lack
         inertia = 1 / (pump.inertance + a * own)
-        conductance = a * inertia
-        drive = (pump.inertance * old_flow + a * pump.beta2 * speed**2) * inertia
-        state, flows = _solve(start, elastance, vessels, circuit, conductance, drive)
+        path = Path(
+            conductance=a * inertia,
+            drive=(pump.inertance * old_flow + a * pump.beta2 * speed**2) * inertia,
+        )
+        state, through_mitral, through_aortic, over_aortic = _complement(
+            start[:5], elastance, vessels, rates, path
+        )
         pressure = elastance * state[0]
-    return state, flows
+    through_pump = path.drive + path.conductance * over_aortic
+    flows = Flows(through_mitral, through_aortic - through_pump, through_pump)
+    return (*state, through_pump), flows
 
 
-def _solve(
-    start: State, elastance: Any, vessels: Vessels, circuit: Circuit, conductance: Any, drive: Any
-) -> tuple[State, Flows]:
-    """Return the stage with a parallel path from ventricle to aorta, q_p = drive + conductance u_a.
+class Path(NamedTuple):
+    """What a pump adds beside the aortic valve: q = drive + conductance u_a."""
+
+    conductance: Any
+    drive: Any
+
+
+NO_PUMP = Path(0.0, 0.0)
+
+
+@jax.custom_jvp
+def _solve(start: State, elastance: Any, vessels: Vessels, rates: Rates) -> tuple[State, Any, Any]:
+    """Return the stage without a pump, and the flows through both valves."""
+    return _complement(start, elastance, vessels, rates, NO_PUMP)[:3]
+
+
+def _solve_tangent(inputs: Any, tangents: Any) -> Any:
+    """Return the stage and its derivative by the implicit function theorem.
+
+    (I − a ∂f/∂y) dy = db + d(a f) at fixed y: one more solve with the same valves, where the
+    derivatives of the closed form would carry those of every entry of K along.
+    """
+    _, stiffness, vessels, rates = inputs
+    state, *flows = _solve(*inputs)
+    mitral, aortic = _conductances(state, stiffness, rates)
+    right, extra = tangents[0], (0.0, 0.0)
+    parameters = (tangents[1], tangents[2].a, tangents[3])
+    if not all(isinstance(own, SymbolicZero) for own in jax.tree.leaves(parameters)):
+        given, parameters = (stiffness, vessels.a, rates), jax.tree.map(_dense, parameters)
+        # Derivatives in the parameters with the state held.
+        _, (growth, extra) = jax.jvp(partial(_growth, state), given, parameters)
+        right = tuple(_dense(own) + more for own, more in zip(right, growth, strict=True))
+    right = tuple(_dense(own) for own in right)
+    answer, through_mitral, through_aortic, _ = _respond(
+        right, stiffness, vessels, mitral, aortic, NO_PUMP
+    )
+    slopes = (answer, through_mitral + extra[0], through_aortic + extra[1])
+    return (state, *flows), slopes
+
+
+def _dense(tangent: Any) -> Any:
+    """Return a tangent as an array."""
+    if isinstance(tangent, SymbolicZero):
+        return jnp.zeros(tangent.shape)
+    return tangent
+
+
+_solve.defjvp(_solve_tangent, symbolic_zeros=True)
+
+
+def _conductances(state: State, elastance: Any, rates: Rates) -> tuple[Any, Any]:
+    """Return those of both valves at a state."""
+    pressure = elastance * state[0]
+    mitral = jnp.where(state[1] > pressure, rates.mitral_open, rates.mitral_leak)
+    return mitral, jnp.where(pressure > state[3], rates.aortic_open, rates.aortic_leak)
+
+
+def _growth(
+    state: State, elastance: Any, a: Any, rates: Rates
+) -> tuple[tuple[Any, ...], tuple[Any, Any]]:
+    """Return a f(y) and the flows through both valves in it."""
+    volume, atrial, arterial, aortic, flow = state
+    mitral, valve = _conductances(state, elastance, rates)
+    through_mitral = mitral * (atrial - elastance * volume)
+    through_aortic = valve * (elastance * volume - aortic)
+    f = (
+        through_mitral - through_aortic,
+        rates.systemic_atrial * (arterial - atrial) - rates.atrial * through_mitral,
+        rates.systemic_arterial * (atrial - arterial) + rates.arterial * flow,
+        rates.aortic * (through_aortic - flow),
+        rates.inertia * (aortic - arterial) - rates.loss * flow,
+    )
+    return tuple(a * own for own in f), (through_mitral, through_aortic)
+
+
+def _complement(
+    start: State, elastance: Any, vessels: Vessels, rates: Rates, path: Path
+) -> tuple[State, Any, Any, Any]:
+    """Return the stage with a parallel path from ventricle to aorta, and what `_respond` does.
 
     Which valve is open: the sign of u_m depends on the state of the aortic valve only, that of u_a
     on that of the mitral valve only (their common determinant is positive). So the chain of
     guesses below ends at the one combination that agrees with itself.
     """
-    volume, atrial, arterial, aortic, flow = start[:5]
-    bulge = vessels.a * elastance
-    plain = _apply((vessels.rows[0], vessels.rows[3]), (atrial, arterial, flow, aortic))
-    a11, a12 = vessels.a11 + bulge, vessels.a12 + bulge
-    a21, a22 = vessels.a21 + bulge, vessels.a22 + bulge
-    um0 = plain[0] - elastance * volume + a12 * drive
-    ua0 = elastance * volume - plain[1] - a22 * drive
-    mitral_open = 1 / circuit.mitral_resistance
-    aortic_open = 1 / circuit.aortic_valve_resistance + conductance
-    aortic_shut = circuit.aortic_leak + conductance
-
-    def over_mitral(aortic: Any) -> Any:
-        return um0 * (1 + a22 * aortic) + a12 * aortic * ua0
-
-    def over_aortic(mitral: Any) -> Any:
-        return ua0 * (1 + a11 * mitral) + a21 * mitral * um0
+    _, um0, ua0, through_both = _closed(start, elastance, vessels, path)
+    a11, a12, a21, a22 = through_both
+    aortic_open = rates.aortic_open + path.conductance
+    aortic_shut = rates.aortic_leak + path.conductance
 
     def mitral_for(aortic: Any) -> Any:
-        return jnp.where(over_mitral(aortic) > 0, mitral_open, circuit.mitral_leak)
+        over = um0 * (1 + a22 * aortic) + a12 * aortic * ua0
+        return jnp.where(over > 0, rates.mitral_open, rates.mitral_leak)
 
     def aortic_for(mitral: Any) -> Any:
-        return jnp.where(over_aortic(mitral) > 0, aortic_open, aortic_shut)
+        over = ua0 * (1 + a11 * mitral) + a21 * mitral * um0
+        return jnp.where(over > 0, aortic_open, aortic_shut)
 
     mitral = mitral_for(aortic_for(mitral_for(aortic_shut)))
-    aortic_path = aortic_for(mitral)
-    scale = 1 / ((1 + a11 * mitral) * (1 + a22 * aortic_path) - a12 * aortic_path * a21 * mitral)
-    um, ua = over_mitral(aortic_path) * scale, over_aortic(mitral) * scale
-    through_mitral = mitral * um
-    through_pump = drive + conductance * ua
-    through_aortic = aortic_path * ua + drive
-    right = (
-        atrial - vessels.from_mitral * through_mitral,
-        arterial,
-        flow,
-        aortic + vessels.from_aortic * through_aortic,
+    return _respond(start, elastance, vessels, mitral, aortic_for(mitral), path)
+
+
+def _closed(start: State, elastance: Any, vessels: Vessels, path: Path) -> tuple[Any, ...]:
+    """Return K b, the pressures over both valves without flow, and how flows change them."""
+    volume, atrial, arterial, aortic, flow = start
+    bulge = vessels.a * elastance
+    plain = _apply(vessels.rows, (atrial, arterial, flow, aortic))
+    a11, a12 = vessels.a11 + bulge, vessels.a12 + bulge
+    a21, a22 = vessels.a21 + bulge, vessels.a22 + bulge
+    um0 = plain[0] - elastance * volume + a12 * path.drive
+    ua0 = elastance * volume - plain[3] - a22 * path.drive
+    return plain, um0, ua0, (a11, a12, a21, a22)
+
+
+def _respond(
+    start: State, elastance: Any, vessels: Vessels, mitral: Any, aortic: Any, path: Path
+) -> tuple[State, Any, Any, Any]:
+    """Return the stage for valves of known conductances: linear in its start.
+
+    Args:
+        start: b.
+        elastance: E at the stage's time.
+        vessels: K of the step.
+        mitral: conductance.
+        aortic: conductance of valve and parallel path together.
+        path: its drive.
+
+    Returns:
+        the state, the flow through the mitral valve, that through aortic valve and path together,
+        and the pressure over both.
+    """
+    plain, um0, ua0, (a11, a12, a21, a22) = _closed(start, elastance, vessels, path)
+    scale = 1 / ((1 + a11 * mitral) * (1 + a22 * aortic) - a12 * aortic * a21 * mitral)
+    over_aortic = (ua0 * (1 + a11 * mitral) + a21 * mitral * um0) * scale
+    through_mitral = mitral * (um0 * (1 + a22 * aortic) + a12 * aortic * ua0) * scale
+    through_aortic = aortic * over_aortic + path.drive
+    atrial, arterial, flow, pressure = (
+        own
+        - row[0] * vessels.from_mitral * through_mitral
+        + row[3] * vessels.from_aortic * through_aortic
+        for own, row in zip(plain, vessels.rows, strict=True)
     )
-    atrial, arterial, flow, aortic = _apply(vessels.rows, right)
-    volume = volume + vessels.a * (through_mitral - through_aortic)
-    flows = Flows(through_mitral, through_aortic - through_pump, through_pump)
-    return (volume, atrial, arterial, aortic, flow, through_pump)[: len(start)], flows
+    volume = start[0] + vessels.a * (through_mitral - through_aortic)
+    state = (volume, atrial, arterial, pressure, flow)
+    return state, through_mitral, through_aortic, over_aortic

@@ -27,7 +27,7 @@ from ._periodic import (
     search_fine,
 )
 
-COARSE_STEPS = 48
+COARSE_STEPS = 40
 """Steps a beat of the grid on which most of the way is gone."""
 
 N_COARSE = 7
@@ -137,8 +137,8 @@ def steady_state(
     """
     solver = CycleSolver() if solver is None else solver
     circulation, lvad = together(circulation, lvad)
-    found = _solve(circulation, lvad, solver, keep_waveforms=True)
-    status = _status(found, solver, circulation.shape, throw)
+    found = find_beats(circulation, lvad, solver, keep_waveforms=True)
+    status = status_of(found, solver, circulation.shape, "steady_state" if throw else None)
     good = np.asarray(status == OK)
     waves = dict(zip(WAVEFORMS, found.waves, strict=True))
     shape = circulation.shape
@@ -181,9 +181,9 @@ def steady_indices(
     [37.9, 55.0]
     """
     circulation, lvad = together(circulation, lvad)
-    found = _solve(circulation, lvad, solver, keep_waveforms=False)
+    found = find_beats(circulation, lvad, solver, keep_waveforms=False)
     shape = circulation.shape
-    status = _status(found, solver, shape, throw)
+    status = status_of(found, solver, shape, "steady_indices" if throw else None)
     return SteadyIndices(
         indices=found.indices.map(lambda own: np.where(status == OK, own.reshape(shape), np.nan)),
         period_residual=found.residual.reshape(shape),
@@ -191,9 +191,10 @@ def steady_indices(
     )
 
 
-class _Found(NamedTuple):
-    """Flat results: waveforms (n_patients, n_times), everything else (n_patients,)."""
+class Found(NamedTuple):
+    """Results, patients first: starts and waveforms have a second axis."""
 
+    start: Any
     indices: Indices
     residual: Float[np.ndarray, " n_patients"]
     beats: Int[np.ndarray, " n_patients"]
@@ -218,15 +219,16 @@ def together(circulation: Circulation, lvad: Lvad | None) -> tuple[Circulation, 
     return circulation, replace(lvad, speed_rpm=np.broadcast_to(lvad.speed_rpm, shape))
 
 
-def _solve(
+def find_beats(
     circulation: Circulation, lvad: Lvad | None, solver: CycleSolver, keep_waveforms: bool
-) -> _Found:
+) -> Found:
+    """Return the beats of all patients, those that are not periodic too."""
     circuit = circulation.circuit()
     pump = None if lvad is None else lvad.pump()
     # Small groups share one program, whoever asks: compiling takes longer than the waveforms do.
     small = group_size(len(circuit.period_s)) < LANES[-1]
 
-    def solve(own: Circuit, own_pump: Pump | None, attempt: _Attempt) -> _Found:
+    def solve(own: Circuit, own_pump: Pump | None, attempt: _Attempt) -> Found:
         return _solve_lanes(
             own,
             own_pump,
@@ -265,7 +267,7 @@ def _solve_lanes(
     enough: Any,
     keep_waveforms: bool,
     newton: bool,
-) -> _Found:
+) -> Found:
     """Solve a group in lockstep."""
     found = search_coarse(circuit, pump, COARSE_STEPS, n_coarse)
     start, inverse = found.point + found.step, found.inverse
@@ -278,7 +280,8 @@ def _solve_lanes(
     last, trace = trace_beat(first, circuit, prepare(circuit, steps), pump)
     beats = jnp.full(circuit.period_s.shape, n_coarse + 1) + fine
     waves = waveforms(trace, circuit) if keep_waveforms else ()
-    return _Found(indices(trace, circuit), period_residual(first, last, circuit), beats, waves)
+    residual = period_residual(first, last, circuit)
+    return Found(jnp.stack(first, -1), indices(trace, circuit), residual, beats, waves)
 
 
 def waveforms(trace: Trace, circuit: Circuit) -> tuple[Any, ...]:
@@ -304,7 +307,10 @@ def waveforms(trace: Trace, circuit: Circuit) -> tuple[Any, ...]:
     return tuple(jnp.moveaxis(column, 0, -1) for column in columns)
 
 
-def _status(found: _Found, solver: CycleSolver, shape: tuple[int, ...], throw: bool) -> Any:
+def status_of(
+    found: Found, solver: CycleSolver, shape: tuple[int, ...], verb: str | None
+) -> Shaped[np.ndarray, "*batch"]:
+    """Return the status of every patient; raise in the name of a verb, if there is one."""
     residual = found.residual
     good = residual < solver.tolerance
     texts = np.full(len(residual), OK, dtype="<U120")
@@ -313,11 +319,11 @@ def _status(found: _Found, solver: CycleSolver, shape: tuple[int, ...], throw: b
             f"not periodic after {found.beats[index]} beats: changes by {residual[index]:.1e} of "
             f"the stressed volume a beat, {solver.tolerance:.1e} allowed"
         )
-    if throw and not good.all():
+    if verb is not None and not good.all():
         first = int(np.flatnonzero(~good)[0])
         raise NumericsError(
-            f"steady_state: {np.count_nonzero(~good)} of {len(good)} patients have no periodic "
+            f"{verb}: {np.count_nonzero(~good)} of {len(good)} patients have no periodic "
             f"beat; the first, number {first}: {texts[first]}. Look at its parameters, allow more "
-            "beats (max_beats), or take the others with throw=False."
+            "beats (max_beats), or find the others by steady_state(…, throw=False)."
         )
     return texts.reshape(shape)

@@ -11,7 +11,7 @@ from ..circulation import Indices, contraction_time, elastance
 from ..circulation._circulation import Circuit
 from ..circulation._elastance import PEAK
 from ..circulation._indices import GORLIN_AORTIC, GORLIN_MITRAL, ML_S_TO_L_MIN
-from ..circulation._integrate import BORDERS, SHARES, SHORTEST
+from ..circulation._integrate import BLOCKS, BORDERS, N_BLOCKS, SHORTEST
 
 PRIMARIES = {
     "edv": 1,
@@ -141,7 +141,7 @@ def loop_times(period_s: Any) -> Any:
     squeeze = xp.minimum(1.0, period_s / tmax / SHORTEST)
     ends = [0 * tmax, *(border * squeeze * tmax for border in BORDERS), period_s]
     steps = N_PHASES - 1
-    counts = [round(share * steps) for share in SHARES[:-1]]
+    counts = [round(blocks * steps / N_BLOCKS) for blocks in BLOCKS[:-1]]
     counts.append(steps - sum(counts))
     parts = [
         ends[k][..., None] + (ends[k + 1] - ends[k])[..., None] * (np.arange(count) / count)
