@@ -121,15 +121,17 @@ def agreement(data: PathLike | None = None, *, quick: bool = False, seed: int = 
         patients, method=Posterior(effective_draws=3000, draws_per_round=3000), seed=seed
     )
     rows: list[list[Any]] = []
-    sampler = NoUTurn(warm_up=50, draws=50) if quick else NoUTurn(draws=150)
+    sampler = NoUTurn() if quick else NoUTurn(draws=200, acceptance=0.9)
     for number, (patient, own) in enumerate(zip(patients, ours, strict=True)):
         begin = time.perf_counter()
         reference = identify(patient, method=sampler, seed=seed)
         seconds = time.perf_counter() - begin
         rows.append([number, *_differences(own, reference), reference.diagnostics["r_hat"]])
-        rows[-1] += [reference.diagnostics["effective_draws"], seconds]
+        told = reference.diagnostics
+        rows[-1] += [told["effective_draws"], told["divergences"], told["gradients"], seconds]
     columns = ["patient", "largest shift of a mean", "largest ratio of spreads"]
-    columns += ["shift of peak LV pressure (mmHg)", "R̂", "effective draws", "seconds"]
+    columns += ["shift of peak LV pressure (mmHg)", "R̂", "effective draws", "divergences"]
+    columns += ["gradients", "seconds"]
     return StudyTable(
         "Importance sampling beside NUTS",
         columns,
