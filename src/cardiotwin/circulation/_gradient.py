@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ._circulation import Circuit, Circulation
-from ._groups import in_groups
+from ._groups import SLOPE_LANES, in_groups
 from ._indices import Indices, indices
 from ._integrate import Trace, prepare, stressed_volume, trace_beat
 from ._lvad import Lvad, Pump
@@ -73,7 +73,9 @@ def gradient(
     def solve(start: Any, own: Circuit, own_pump: Pump | None) -> tuple[Any, Circuit, Any]:
         return _gradient(objective, start, own, own_pump, solver.steps)
 
-    value, slopes, turning = in_groups(solve, beats.start, circulation.circuit(), pump)
+    value, slopes, turning = in_groups(
+        solve, beats.start, circulation.circuit(), pump, sizes=SLOPE_LANES
+    )
     derivatives = slopes._asdict() if pump is None else slopes._asdict() | {PUMP_SPEED: turning}
     return Gradient(
         value=value.reshape(shape),

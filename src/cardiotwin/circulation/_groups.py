@@ -1,6 +1,6 @@
 """Many patients in groups of equal size, one group a core at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -18,17 +18,20 @@ LANES = (16, 264)
 Not 256: arrays of a power of two fall on the same lines of the cache, which costs a third.
 """
 
+SLOPE_LANES = (16, 72)
+"""The same for derivatives, which need more memory: smaller groups keep every core busy."""
 
-def group_size(n_patients: int) -> int:
+
+def group_size(n_patients: int, sizes: Sequence[int] = LANES) -> int:
     """Return how many are computed together."""
-    return next((size for size in LANES if size >= n_patients), LANES[-1])
+    return next((size for size in sizes if size >= n_patients), sizes[-1])
 
 
 def in_groups(
     solve: Callable[..., Result],
     *arguments: Any,
     chosen: Int[np.ndarray, " n_chosen"] | None = None,
-    lanes: int | None = None,
+    sizes: Sequence[int] = LANES,
 ) -> Result:
     """Return what compiled code says of some patients: a tree of NumPy arrays, patients first.
 
@@ -36,11 +39,11 @@ def in_groups(
         solve: compiled code, of the same arguments for some patients, (n_lanes, …) each.
         arguments: trees of arrays, patients first.
         chosen: which patients, all by default.
-        lanes: how many are computed together; by their number if not given.
+        sizes: how many may be computed together; the smallest that holds all, or the last.
     """
     leaves = jax.tree.leaves(arguments)
     chosen = np.arange(len(leaves[0])) if chosen is None else chosen
-    n, lanes = len(chosen), lanes or group_size(len(chosen))
+    n, lanes = len(chosen), group_size(len(chosen), sizes)
     padded = np.concatenate([chosen, np.repeat(chosen[-1:], -n % lanes)])
 
     @double_precision

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from .._checks import check_choice
 from ._circulation import Circuit, Circulation
-from ._groups import in_groups
+from ._groups import SLOPE_LANES, in_groups
 from ._indices import Indices, indices
 from ._integrate import Trace, prepare, trace_beat
 from ._lvad import Lvad, Pump
@@ -87,7 +87,7 @@ def sensitivities(
     def solve(start: Any, own: Circuit, own_pump: Pump | None) -> tuple[Indices, Indices]:
         return _jacobian(start, own, own_pump, solver.steps)
 
-    found, slopes = in_groups(solve, beats.start, circulation.circuit(), pump)
+    found, slopes = in_groups(solve, beats.start, circulation.circuit(), pump, sizes=SLOPE_LANES)
     return Sensitivities(
         names=tuple(names),
         indices=found.map(lambda own: own.reshape(shape)),

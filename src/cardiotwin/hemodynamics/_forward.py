@@ -24,7 +24,7 @@ STEPS = 120
 TOLERANCE = 1e-5
 """Largest change over a beat relative to the stressed volume."""
 
-DRAW_LANES, SLOPE_LANES = LANES[-1], 32
+DRAW_LANES, SLOPE_LANES = LANES[-1:], (32,)
 """Patients that are computed together: one program for draws, one for derivatives."""
 
 
@@ -97,14 +97,14 @@ class Predicted(NamedTuple):
 
 def predict(unknowns: Unknowns, z: Float[np.ndarray, "n n_unknowns"], data: Data) -> Predicted:
     """Return misfits and indices at coordinates, one row of data for each."""
-    return in_groups(_predict, _circuit(unknowns, z), data, lanes=DRAW_LANES)
+    return in_groups(_predict, _circuit(unknowns, z), data, sizes=DRAW_LANES)
 
 
 def linearize(
     unknowns: Unknowns, z: Float[np.ndarray, "n n_unknowns"], data: Data
 ) -> tuple[Predicted, Float[np.ndarray, "n n_data n_unknowns"]]:
     """Return the same with the derivatives of the misfits in the coordinates."""
-    seen, slopes = in_groups(_linearize, _circuit(unknowns, z), data, lanes=SLOPE_LANES)
+    seen, slopes = in_groups(_linearize, _circuit(unknowns, z), data, sizes=SLOPE_LANES)
     columns = [
         slopes[..., Circuit._fields.index(name)] * prior.slope(z[:, k])[:, None]
         for k, (name, prior) in enumerate(unknowns.priors.items())

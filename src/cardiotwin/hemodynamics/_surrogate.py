@@ -199,12 +199,11 @@ class Surrogate:
 
     def _grouped(self, circulation: Circulation, what: str) -> Any:
         circuit = circulation.circuit()
-        lanes = next((size for size in LANES if size >= len(circuit.period_s)), LANES[-1])
 
         def solve(own: Circuit) -> Any:
             return _compiled(self.weights, own, self.box, what)
 
-        return in_groups(solve, circuit, lanes=lanes)
+        return in_groups(solve, circuit, sizes=LANES)
 
 
 def outputs(weights: Weights, circuit: Circuit, box: SurrogateBox) -> Float[Any, "n n_outputs"]:
