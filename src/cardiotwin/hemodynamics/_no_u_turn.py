@@ -36,7 +36,8 @@ class NoUTurn:
     """The reference: NUTS with gradients through the periodic beat, one patient after the other.
 
     The coordinates are those of Laplace's approximation about the mode, in which most posteriors
-    are nearly standard normal, so that a short warm-up is enough. Chains run side by side.
+    are nearly standard normal, so that a short warm-up is enough. Chains run side by side, and
+    after the warm-up with the step of the median chain.
 
     Attributes:
         chains: number of chains.
@@ -54,7 +55,7 @@ class NoUTurn:
     chains: int = 16
     warm_up: int = 50
     draws: int = 75
-    acceptance: float = 0.8
+    acceptance: float = 0.9
     max_depth: int = 7
 
     def __post_init__(self):
@@ -85,12 +86,15 @@ class NoUTurn:
         first, keys = jax.random.split(jax.random.fold_in(jax.random.key(seeds[0]), seeds[1]))
         start = jax.random.normal(first, (self.chains, len(target.root)))
         states = sampler.begin(jax.random.split(keys, self.chains), start, target)
-        total, rows = self.warm_up + self.draws, []
-        ends = [min(end, total) for end in range(CHUNK, total + CHUNK, CHUNK)]
-        for _ in track(ends, label, lambda end: f"{end} draws a chain"):
+        n_warm, n_kept = -(-self.warm_up // CHUNK), -(-self.draws // CHUNK)
+        rows = []
+        for chunk in track(range(1, n_warm + n_kept + 1), label, lambda k: f"times {CHUNK} draws"):
             states, row = sampler.advance(states, target)
-            rows.append(jax.tree.map(np.asarray, row))
-        rows = jax.tree.map(lambda *parts: np.concatenate(parts)[self.warm_up : total], *rows)
+            if chunk == n_warm:
+                states = _same_step(states)
+            if chunk > n_warm:
+                rows.append(jax.tree.map(np.asarray, row))
+        rows = jax.tree.map(lambda *parts: np.concatenate(parts)[: self.draws], *rows)
         return Draws(np.swapaxes(rows.whitened, 0, 1), rows.diverging, rows.gradients)
 
     def _found(
@@ -229,6 +233,13 @@ def _slopes_times(slopes: Circuit, by: Any) -> tuple[Circuit, None]:
 
 
 _half_misfit.defvjp(_with_slopes, _slopes_times)
+
+
+def _same_step(states: Any) -> Any:
+    """Return chains that all take the steps of the median chain: none has to wait for another."""
+    tuned = states.adapt_state
+    step = jnp.full_like(tuned.step_size, jnp.median(tuned.step_size))
+    return states._replace(adapt_state=tuned._replace(step_size=step))
 
 
 def _circuit_of(z: Any, fixed: Mapping[str, float], priors: Mapping[str, Prior]) -> Circuit:

@@ -121,7 +121,7 @@ def agreement(data: PathLike | None = None, *, quick: bool = False, seed: int = 
         patients, method=Posterior(effective_draws=3000, draws_per_round=3000), seed=seed
     )
     rows: list[list[Any]] = []
-    sampler = NoUTurn() if quick else NoUTurn(draws=200, acceptance=0.9)
+    sampler = NoUTurn() if quick else NoUTurn(draws=200)
     for number, (patient, own) in enumerate(zip(patients, ours, strict=True)):
         begin = time.perf_counter()
         reference = identify(patient, method=sampler, seed=seed)
