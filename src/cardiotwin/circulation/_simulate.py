@@ -49,7 +49,7 @@ def simulate(
             the difference is given into the left atrium or taken from it.
         changes: parameter → values (…, n_beats), constant during a beat.
         speed: how the pump's speed changes; constant by default.
-        steps: steps a beat.
+        steps: steps a beat, rounded up to a multiple of 20.
 
     Raises:
         InputError: a parameter or shape that does not fit, or a policy without a pump.

@@ -69,9 +69,10 @@ class CycleSolver:
     fixed point of the cycle map, first on a coarse grid.
 
     Attributes:
-        steps: steps a beat. With 200, over the box of Med-Real2Sim volumes are right to 0.004 mL
-            and pressures to 0.03 mmHg; in extreme circulations, or in suction, to 0.1 mL and a
-            few tenths of a mmHg. The error falls with the square.
+        steps: steps a beat, rounded up to a multiple of 20. With 200, over the box of
+            Med-Real2Sim volumes are right to 0.004 mL and pressures to 0.03 mmHg; in extreme
+            circulations, or in suction, to 0.1 mL and a few tenths of a mmHg. The error falls
+            with the square.
         tolerance: largest change over a beat, relative to the stressed volume, that is accepted.
         max_beats: the last allowed on the final grid.
 
