@@ -36,6 +36,8 @@ def run(cases, out, **settings):
 def test_what_an_interrupted_program_has_finished_is_not_run_again(number, tmp_path):
     cases, out = make_cases(60, [7]), tmp_path / "out"
     code = (
+        # A shell starts background jobs, this one too then, with Ctrl-C ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from compute_tasks import SlowRoot, make_cases;"
         "from cardiotwin.compute import run_cases;"
         f"run_cases(SlowRoot(), make_cases(60, [7]), batch=2, out={str(out)!r}, quiet=True)"
