@@ -81,7 +81,10 @@ def posterior_patients(
         for own, share, number in zip(every, shares, seeds, strict=True)
     ]
     columns = {name: np.concatenate([own[name] for own in drawn]) for name in PARAMETERS}
-    source = f"drawn from the posteriors of {count} identified patients, seed {seed}"
+    whose = "posterior of one identified patient"
+    if count > 1:
+        whose = f"posteriors of {count} identified patients"
+    source = f"drawn from the {whose}, seed {seed}"
     if doubted:
         source += f"; identifications that are not to be trusted: {', '.join(doubted)}"
     return PosteriorPatients(

@@ -40,7 +40,7 @@ def flow_diagram(account: Accounting) -> str:
         shapes.append(_arrow(centre, middle, side, middle))
     text = [f"Enrolled: {account.enrolled}"]
     if account.patients != account.enrolled:
-        text.append(f"draws of {account.patients} patients")
+        text.append(f"draws of {account.patients} patient" + "s" * (account.patients > 1))
     bottom = _box(shapes, 0, enrolled, _LEFT, text)
     y = start = bottom + GAP
     for arm in account.arms:
