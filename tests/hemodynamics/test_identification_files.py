@@ -153,14 +153,16 @@ def test_several_patients_have_the_names_of_their_folders(tmp_path):
 
 
 def test_the_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    folder = save_identification(tmp_path / "a", weak_heart(-1.0))
+    # Once: another second would be another provenance.
+    kept = weak_heart(-1.0)
+    folder = save_identification(tmp_path / "a", kept)
     with pytest.raises(InputError, match="earlier result"):
         save_identification(folder, weak_heart(-2.0))
     monkeypatch.setattr(np, "savez_compressed", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save_identification(folder, weak_heart(-2.0), overwrite=True)
     monkeypatch.undo()
-    assert_same(load_identification(folder), weak_heart(-1.0))
+    assert_same(load_identification(folder), kept)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     save_identification(folder, weak_heart(-2.0), overwrite=True)
     assert_same(load_identification(folder), weak_heart(-2.0))
