@@ -164,8 +164,9 @@ def test_the_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert_same(load_identification(folder), kept)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    save_identification(folder, weak_heart(-2.0), overwrite=True)
-    assert_same(load_identification(folder), weak_heart(-2.0))
+    later = weak_heart(-2.0)
+    save_identification(folder, later, overwrite=True)
+    assert_same(load_identification(folder), later)
 
 
 def _edit(folder, **changes):
