@@ -11,7 +11,7 @@ import cardiotwin
 
 SOURCE = Path(cardiotwin.__file__).parent
 ROOMS = (
-    "geometry signals learning compute tissue ecgi circulation hemodynamics report studies cli"
+    "geometry signals learning compute tissue ecgi circulation hemodynamics echo report studies cli"
 ).split()
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -39,6 +39,7 @@ _ROOMS = (
     "circulation",
     "compute",
     "ecgi",
+    "echo",
     "geometry",
     "hemodynamics",
     "learning",
