@@ -2,6 +2,11 @@
 
 from ._clip import VIEWS as VIEWS
 from ._clip import EchoClip as EchoClip
+from ._resize import crop_to_sector as crop_to_sector
+from ._resize import resize as resize
+from ._resize import resize_labels as resize_labels
 from ._sector import find_sector as find_sector
+from .datasets import Camus as Camus
+from .datasets import EchoNetDynamic as EchoNetDynamic
 from .formats import read_echo as read_echo
 from .formats import write_echo as write_echo

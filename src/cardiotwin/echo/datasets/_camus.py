@@ -1,0 +1,287 @@
+"""CAMUS as the user downloads it, in both published layouts: NIfTI and MetaImage."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..._checks import check_file, check_number
+from ..._errors import FileFormatError, InputError
+from ..._types import PathLike
+from .._clip import EchoClip
+from ..formats import read_echo
+from ..formats._metaimage import read_metaimage
+from ..formats._nifti import read_nifti
+from ._records import TracedFrame, by_split, fold_names, need_parts, split_names
+
+_SOURCE = (
+    "Download CAMUS from https://www.creatis.insa-lyon.fr/Challenge/camus, unpack it, and give "
+    "the folder that holds database_nifti (or training, in the older layout)."
+)
+_VIEWS = {"4CH": "A4C", "2CH": "A2C"}
+_LARGEST_LABEL = 3
+
+
+@dataclass(frozen=True)
+class _Layout:
+    ending: str
+    sequence: str
+    traced_sequence: str | None
+
+
+_NIFTI = _Layout(".nii.gz", "half_sequence", "half_sequence_gt")
+_METAIMAGE = _Layout(".mhd", "sequence", None)
+
+
+@dataclass(frozen=True, eq=False)
+class CamusSequence:
+    """One view of one patient: numbers from its Info file, pixels and masks when asked for.
+
+    ``ed_frame`` and ``es_frame`` are 0-based. In the NIfTI layout a sequence is half a beat,
+    from one of them to the other.
+    """
+
+    name: str
+    patient: str
+    folder: Path
+    split: str
+    view: str
+    ef_percent: float | None
+    edv_ml: float | None
+    esv_ml: float | None
+    ed_frame: int
+    es_frame: int
+    n_frames: int
+    frame_rate_hz: float | None
+    sex: str | None
+    age: int | None
+    quality: str | None
+    layout: _Layout
+
+    def clip(self) -> EchoClip:
+        """Read the sequence at the frame rate of the Info file.
+
+        Raises:
+            InputError: no frame rate there, nor given to `Camus`.
+            FileFormatError: damaged, or of another number of frames than the Info file says.
+        """
+        path = self._path(self.layout.sequence)
+        if self.frame_rate_hz is None:
+            raise InputError(
+                f"{path}: frame_rate_hz",
+                found="no FrameRate in the Info file",
+                expected="frames a second",
+                advice="Give it: Camus(root, frame_rate_hz=…).",
+            )
+        # Outside of the fan these images are black.
+        clip = read_echo(path, frame_rate_hz=self.frame_rate_hz, view=self.view, sector="whole")
+        self._check_count(path, clip.n_frames)
+        return clip
+
+    def still(self, phase: str) -> EchoClip:
+        """Read the separate frame "ED" or "ES" as a clip of one frame at 0 ms."""
+        volume = _read(self._path(phase))
+        return EchoClip(volume.values[:1], [0.0], volume.mm_per_pixel, self.view, name=self.name)
+
+    def masks(self) -> dict[str, TracedFrame]:
+        """Read what experts drew at "ED" and "ES".
+
+        Raises:
+            FileFormatError: missing, damaged, or labels other than 0 to 3.
+        """
+        frames = {"ED": self.ed_frame, "ES": self.es_frame}
+        return {
+            phase: TracedFrame(frame, _labels(self._path(f"{phase}_gt"))[0])
+            for phase, frame in frames.items()
+        }
+
+    def sequence_masks(self) -> tuple[TracedFrame, ...]:
+        """Read the masks of every frame of a half sequence.
+
+        Raises:
+            InputError: the MetaImage layout, which has none.
+            FileFormatError: missing, damaged, or of another number of frames.
+        """
+        if self.layout.traced_sequence is None:
+            raise InputError(
+                f"{self.name}: masks of all frames",
+                found="the MetaImage layout, which holds ED and ES only",
+                expected="the NIfTI layout",
+                advice="Use masks().",
+            )
+        path = self._path(self.layout.traced_sequence)
+        labels = _labels(path)
+        self._check_count(path, len(labels))
+        return tuple(TracedFrame(i, frame) for i, frame in enumerate(labels))
+
+    def _path(self, part: str) -> Path:
+        return check_file(self.folder / f"{self.name}_{part}{self.layout.ending}")
+
+    def _check_count(self, path: Path, count: int) -> None:
+        if count != self.n_frames:
+            raise FileFormatError(
+                str(path),
+                found=f"{count} frames",
+                expected=f"{self.n_frames} as NbFrame says",
+                advice="Download the patient again.",
+            )
+
+
+class Camus:
+    """The data set in a folder: patientNNNN with views 4CH and 2CH, ED and ES drawn.
+
+    Args:
+        root: the folder that holds ``database_nifti`` or ``training``, or one of these two.
+        fractions: shares of patients in TRAIN, VAL and TEST; both views of a patient go
+            together. The ten folds of the authors do not come with the data.
+        seed: of that split.
+        frame_rate_hz: where Info files do not state it (the older layout).
+
+    Attributes:
+        records: the sequences that can be used, by patient and view.
+        excluded: (name, reason) of the others.
+
+    Raises:
+        InputError: no patients there; the message tells where to get them.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        *,
+        fractions: Sequence[float] = (0.7, 0.15, 0.15),
+        seed: int = 0,
+        frame_rate_hz: float | None = None,
+    ):
+        if frame_rate_hz is not None:
+            frame_rate_hz = check_number(frame_rate_hz, "frame_rate_hz", above=0, at_most=1000)
+        self.root = _find_patients(Path(root))
+        folders = sorted(path for path in self.root.glob("patient*") if path.is_dir())
+        parts = split_names([folder.name for folder in folders], fractions, seed)
+        records: list[CamusSequence] = []
+        excluded: list[tuple[str, str]] = []
+        for folder in folders:
+            for view in _VIEWS:
+                try:
+                    record = _record(folder, view, parts[folder.name], frame_rate_hz)
+                    records.append(record)
+                except ValueError as error:
+                    excluded.append((f"{folder.name}_{view}", str(error)))
+        self.records: tuple[CamusSequence, ...] = tuple(records)
+        self.excluded: tuple[tuple[str, str], ...] = tuple(excluded)
+
+    @property
+    def splits(self) -> dict[str, tuple[CamusSequence, ...]]:
+        """Sequences of "TRAIN", "VAL" and "TEST"."""
+        return by_split(self.records)
+
+    def folds(
+        self, k: int, seed: int = 0
+    ) -> list[tuple[tuple[CamusSequence, ...], tuple[CamusSequence, ...]]]:
+        """Return ``k`` pairs (training, test); every patient is in one test part.
+
+        Raises:
+            InputError: fewer than two folds, or more than patients.
+        """
+        patients = sorted({record.patient for record in self.records})
+        return [
+            (
+                tuple(record for record in self.records if record.patient not in test),
+                tuple(record for record in self.records if record.patient in test),
+            )
+            for test in fold_names(patients, k, seed)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __repr__(self) -> str:
+        patients = len({record.patient for record in self.records})
+        return (
+            f"Camus({len(self.records)} sequences of {patients} patients; "
+            f"{len(self.excluded)} excluded)"
+        )
+
+
+def read_info(path: PathLike) -> dict[str, str]:
+    """Return the ``Key: value`` lines of an Info file.
+
+    Raises:
+        FileFormatError: no such lines.
+    """
+    path = check_file(path)
+    lines = path.read_text(encoding="latin-1").splitlines()
+    pairs = (line.partition(":") for line in lines)
+    info = {key.strip(): value.strip() for key, sign, value in pairs if sign and value.strip()}
+    if not info:
+        raise FileFormatError(str(path), found="no pairs", expected="lines such as NbFrame: 20")
+    return info
+
+
+def _find_patients(root: Path) -> Path:
+    for folder in (root / "database_nifti", root / "training", root):
+        if folder.is_dir() and any(folder.glob("patient*")):
+            return folder
+    return need_parts(root, ("database_nifti/patient0001",), _SOURCE)
+
+
+def _record(folder: Path, view: str, split: str, given_rate: float | None) -> CamusSequence:
+    """Return the record of a view, or raise ValueError with the reason to leave it out."""
+    name = f"{folder.name}_{view}"
+    layout = _NIFTI if any(folder.glob("*.nii.gz")) else _METAIMAGE
+    parts = [f"{name}_{layout.sequence}{layout.ending}", f"Info_{view}.cfg"]
+    missing = [part for part in parts if not (folder / part).is_file()]
+    if missing:
+        raise ValueError("no " + ", ".join(missing))
+    info = read_info(folder / f"Info_{view}.cfg")
+    numbers = {key: _number(value) for key, value in info.items()}
+    count, ed, es = (numbers.get(key) for key in ("NbFrame", "ED", "ES"))
+    if count is None or ed is None or es is None:
+        raise ValueError(f"NbFrame, ED or ES missing in Info_{view}.cfg")
+    if not (1 <= ed <= count and 1 <= es <= count and ed != es):
+        raise ValueError(f"ED {ed:g} and ES {es:g} of {count:g} frames")
+    stated = numbers.get("FrameRate")
+    age = numbers.get("Age")
+    ef = numbers.get("EF")
+    return CamusSequence(
+        name,
+        folder.name,
+        folder,
+        split,
+        _VIEWS[view],
+        numbers.get("LVef") if ef is None else ef,
+        numbers.get("LVedv"),
+        numbers.get("LVesv"),
+        int(ed) - 1,
+        int(es) - 1,
+        int(count),
+        stated if stated else given_rate,
+        info.get("Sex"),
+        None if age is None else int(age),
+        info.get("ImageQuality"),
+        layout,
+    )
+
+
+def _number(text: str) -> float | None:
+    match = re.match(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", text)
+    value = float(match[0]) if match else math.nan
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _read(path: Path):
+    return (read_metaimage if path.suffix == ".mhd" else read_nifti)(path)
+
+
+def _labels(path: Path) -> np.ndarray:
+    values = _read(path).values
+    if values.size == 0 or not np.isin(values, range(_LARGEST_LABEL + 1)).all():
+        raise FileFormatError(
+            str(path),
+            found=f"values from {values.min():g} to {values.max():g}",
+            expected=f"labels 0 to {_LARGEST_LABEL}",
+        )
+    return values.astype(np.uint8)
