@@ -110,3 +110,69 @@ def write_metaimage(path, frames, *, spacing=(0.5, 0.25), compressed=False, big=
     path.write_bytes(header + (content if local else b""))
     if not local and data is None:
         (path.parent / name).write_bytes(content)
+
+
+def write_echonet(root, count):
+    """Write a folder like EchoNet-Dynamic: videos 0X0, 0X1, …; frame 2 diastole, 8 systole."""
+    from fractions import Fraction
+
+    (root / "Videos").mkdir(parents=True, exist_ok=True)
+    listed = ["FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"]
+    traced = ["FileName,X1,Y1,X2,Y2,Frame"]
+    setup = dict(stamps=range(12), time_base=Fraction(1, 50), rate=50, pix_fmt="yuvj420p")
+    for i in range(count):
+        frames = speckle(12, fan(112, 112), seed=i)
+        write_video(root / "Videos" / f"0X{i}.avi", frames, codec="mjpeg", **setup)
+        split = {count - 2: "VAL", count - 1: "TEST"}.get(i, "TRAIN") if count > 2 else "TRAIN"
+        listed.append(f"0X{i},{50 + i},{50 - i},{100 + i},112,112,50,12,{split}")
+        for frame, half_width, half_height in ((2, 15, 25), (8, 10, 20)):
+            traced.append(f"0X{i}.avi,56,{56 - half_height},56,{56 + half_height},{frame}")
+            for y in np.linspace(56 - half_height, 56 + half_height, 20):
+                traced.append(f"0X{i}.avi,{56 - half_width},{y},{56 + half_width},{y},{frame}")
+    (root / "FileList.csv").write_text("\n".join(listed) + "\n")
+    (root / "VolumeTracings.csv").write_text("\n".join(traced) + "\n")
+
+
+def write_camus(root, count, *, layout):
+    """Write a folder like CAMUS, "nifti" or "mhd": 8 frames a view, cavity shrinking."""
+    newer = layout == "nifti"
+    row, column = np.mgrid[:60, :72]
+    labels = []
+    for i in range(8):
+        distance = np.hypot((row - 28) / (20 - i), (column - 36) / (10 - 0.7 * i))
+        labels.append(np.where(distance < 1, 1, np.where(distance < 1.4, 2, 0)))
+    labels = np.array(labels, dtype=np.uint8)
+    for i in range(1, count + 1):
+        patient = f"patient{i:04d}"
+        folder = root / ("database_nifti" if newer else "training") / patient
+        folder.mkdir(parents=True)
+        for view in ("4CH", "2CH"):
+            frames = speckle(seed=i)
+            parts = {
+                "ED": frames[:1],
+                "ES": frames[-1:],
+                "ED_gt": labels[:1],
+                "ES_gt": labels[-1:],
+                "half_sequence" if newer else "sequence": frames,
+            }
+            if newer:
+                parts["half_sequence_gt"] = labels
+            info = ["ED: 1", "ES: 8", "NbFrame: 8", "Sex: F", "Age: 56", "ImageQuality: Good"]
+            if newer:
+                info += [f"EF: {50 + i}", "FrameRate: 47.3"]
+            else:
+                info += ["LVedv: 110.5", "LVesv: 54.1", f"LVef: {50 + i}"]
+            (folder / f"Info_{view}.cfg").write_text("\n".join(info) + "\n")
+            for part, values in parts.items():
+                path = folder / f"{patient}_{view}_{part}"
+                if newer:
+                    import nibabel
+
+                    plane = values[0].T if len(values) == 1 else values.transpose(2, 1, 0)
+                    image = nibabel.Nifti1Image(plane, np.eye(4))
+                    image.header.set_zooms((0.308, 0.154, 1.0)[: plane.ndim])
+                    image.header.set_xyzt_units("mm", "sec")
+                    image.to_filename(f"{path}.nii.gz")
+                else:
+                    target = path.with_name(path.name + ".mhd")
+                    write_metaimage(target, values, spacing=(0.308, 0.154))
