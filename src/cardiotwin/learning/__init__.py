@@ -19,6 +19,8 @@ from ._soap import SOAP as SOAP
 from ._soap import soap_directions as soap_directions
 from ._stopping import EarlyStop as EarlyStop
 from ._stopping import KeepBest as KeepBest
+from ._stream import StreamResult as StreamResult
+from ._stream import train_on_stream as train_on_stream
 from ._train import TrainingResult as TrainingResult
 from ._train import train as train
 from ._weights import FixedWeights as FixedWeights

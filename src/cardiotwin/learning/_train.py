@@ -174,7 +174,7 @@ def train(
             prefix = "history_"
             blocks = [{k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}]
     if log is not None:
-        _begin_log(Path(log), step)
+        start_log(Path(log), step)
 
     def save() -> None:
         if checkpoint is not None:
@@ -185,7 +185,7 @@ def train(
     stopped = _why_over(step, steps, run, blocks, stop)
     compiling, last_save = 0.0, time.perf_counter()
     first_step, first_seconds = step, seconds
-    with make_display(label, steps, step, quiet) as display, _interrupts() as interrupted:
+    with make_display(label, steps, step, quiet) as display, interrupts() as interrupted:
         block: Any = None
         if stopped is None:
             block, compiling = compiled_block(recipe, run, inputs)
@@ -209,7 +209,7 @@ def train(
             remaining = seconds_left(step - first_step, steps - first_step, seconds - first_seconds)
             display.show(step, {name: means[name] for name in names}, remaining)
             if log is not None:
-                _write_log(Path(log), step, seconds, means)
+                write_log(Path(log), step, seconds, means)
             stopped = _why_over(step, steps, run, blocks, stop)
             if stopped is None and interrupted.is_set():
                 stopped = f"interrupted after step {step}"
@@ -272,7 +272,7 @@ def _call_back(
 
 
 @contextmanager
-def _interrupts() -> Any:
+def interrupts() -> Any:
     """Turn the first Ctrl-C into a flag; a second one interrupts as usual."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -297,7 +297,7 @@ def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
 
-def _begin_log(path: Path, step: int) -> None:
+def start_log(path: Path, step: int) -> None:
     """Keep the rows up to the step that is resumed from."""
     rows = path.read_text(encoding="utf-8").splitlines() if step and path.exists() else []
     with atomic_path(path) as temporary:
@@ -305,7 +305,7 @@ def _begin_log(path: Path, step: int) -> None:
         temporary.write_text("".join(row + "\n" for row in kept), encoding="utf-8")
 
 
-def _write_log(path: Path, step: int, seconds: float, means: dict[str, float]) -> None:
+def write_log(path: Path, step: int, seconds: float, means: dict[str, float]) -> None:
     row = {"step": step, "seconds": round(seconds, 3)}
     row |= {name: value if math.isfinite(value) else None for name, value in means.items()}
     with path.open("a", encoding="utf-8") as stream:
