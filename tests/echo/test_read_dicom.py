@@ -54,6 +54,13 @@ def test_a_region_that_no_scale_explains_leaves_the_size_unknown(tmp_path):
     assert any("no scale explains it" in note for note in clip.notes)
 
 
+@pytest.mark.parametrize("place", [(0, 0, 3, 3), (60, 50, 20, 20), (140, 118, 143, 119)])
+def test_regions_too_small_to_cut_out(tmp_path, place):
+    region = dicom_region(place, (0.05, 0.05))
+    clip = read(tmp_path, dicom_clip(FRAMES, SequenceOfUltrasoundRegions=[region]))
+    assert clip.sector.sum() > 1000
+
+
 def test_only_tissue_in_two_dimensions_counts(tmp_path):
     regions = [
         dicom_region((0, 0, 71, 59), (0.9, 0.9), spatial=3),
@@ -198,6 +205,18 @@ def test_claims_of_size_are_not_believed(tmp_path):
         read(tmp_path, dicom_clip(FRAMES, Rows=60000, Columns=60000))
     with pytest.raises(FileFormatError, match="truncated"):
         read(tmp_path, dicom_clip(FRAMES, NumberOfFrames=100000))
+
+
+@pytest.mark.parametrize("name", ["JPEGLSLossless", "MPEG4HP41"])
+def test_encodings_without_decoder_say_what_to_do(tmp_path, name):
+    from pydicom.encaps import encapsulate
+
+    dataset = dicom_clip(FRAMES)
+    dataset.file_meta.TransferSyntaxUID = getattr(pydicom.uid, name)
+    dataset.PixelData = encapsulate([b"1234"] * 8)
+    dataset["PixelData"].VR = "OB"
+    with pytest.raises(FileFormatError, match=r"TransferSyntaxUID.*JPEG Baseline"):
+        read(tmp_path, dataset)
 
 
 def test_missing_library_names_the_command(tmp_path, monkeypatch):

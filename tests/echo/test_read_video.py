@@ -103,6 +103,7 @@ def test_coloured_marks_pass_and_colour_doppler_does_not(tmp_path, codec):
     write_video(tmp_path / "marks.avi", with_marks(shallow), **setup)
     clip = read_echo(tmp_path / "marks.avi")
     assert not clip.sector[2:8, 2:16].any() and not clip.sector[-2:].any()
+    assert read_echo(tmp_path / "marks.avi", sector="whole").sector.all()
     write_video(tmp_path / "flow.avi", doppler(shallow), **setup)
     with pytest.raises(FileFormatError, match=r"colour-Doppler clip.*without colour"):
         read_echo(tmp_path / "flow.avi")

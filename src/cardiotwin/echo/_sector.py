@@ -12,6 +12,9 @@ from jaxtyping import Bool, UInt8
 from scipy import ndimage, optimize
 from scipy.spatial import ConvexHull, QhullError
 
+from .._types import ArrayLike
+from ._clip import check_frames
+
 # Frames that are looked at; more only cost time.
 _MOST_FRAMES = 48
 # Pixels a side of the picture on which the fan is fitted first; twice as many afterwards.
@@ -29,9 +32,7 @@ _LETTER_CONTRAST = 15
 _NARROWEST, _WIDEST = math.radians(25), math.radians(150)
 
 
-def find_sector(
-    frames: UInt8[np.ndarray, "n_frames height width"],
-) -> Bool[np.ndarray, "height width"]:
+def find_sector(frames: ArrayLike) -> Bool[np.ndarray, "height width"]:
     """Return true where the ultrasound picture is, false on text, icons, rulers and traces.
 
     Args:
@@ -41,14 +42,17 @@ def find_sector(
         The fan where one can be fitted to what moves, otherwise the convex hull of the largest
         patch that moves; everything if nothing does.
 
+    Raises:
+        InputError: frames that are no grey levels, or too small.
+
     >>> import numpy as np
     >>> row, column = np.mgrid[:80, :80]
     >>> fan = (np.hypot(row, column - 40) < 70) & (abs(column - 40) < 0.7 * row)
     >>> frames = fan * np.random.default_rng(0).integers(0, 200, (6, 80, 80))
-    >>> bool((find_sector(frames.astype(np.uint8)) >= fan).mean() > 0.99)
+    >>> bool((find_sector(frames) >= fan).mean() > 0.99)
     True
     """
-    return fit_sector(frames)[0]
+    return fit_sector(check_frames(frames, "frames"))[0]
 
 
 def fit_sector(
@@ -66,8 +70,10 @@ def fit_sector(
     contrast = ndimage.maximum_filter(middle, 3) - ndimage.minimum_filter(middle, 3)
     letters = ~patch & (contrast > _LETTER_CONTRAST)
     price = np.where(letters, _LETTER_COST, _DARK_COST) * ~patch
-    candidates = [(*_fit_fan(patch[::flip], price[::flip]), flip) for flip in (1, -1)]
+    candidates = [(*_coarse_fan(patch[::flip], price[::flip]), flip) for flip in (1, -1)]
     cost, fan, flip = min(candidates, key=lambda candidate: candidate[0])
+    if math.isfinite(cost):
+        cost, fan = _fine_fan(fan, patch[::flip], price[::flip])
     if math.isfinite(cost):
         # A pixel of margin, for what is lost between the pixels that the fit looked at.
         inside = _draw(fan, shape, margin=1.0)[::flip]
@@ -105,19 +111,22 @@ def _moving_patch(frames: np.ndarray) -> tuple[np.ndarray, str]:
     return np.asarray(ndimage.binary_fill_holes(labels == sizes.argmax()), dtype=bool), way
 
 
-def _fit_fan(patch: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the cost and [apex row, apex column, left, right, near, far] of the best fan.
+def _coarse_fan(patch: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the cost and [apex row, apex column, left, right, near, far] of a first fan.
 
     Angles are measured from straight down, positive to the right; the apex is above.
     """
-    longest = max(patch.shape)
-    coarse, fine = (max(1, math.ceil(longest / side)) for side in (_FIT_SIDE, 2 * _FIT_SIDE))
-    fan = _first_guess(patch[::coarse, ::coarse])
+    step = max(1, math.ceil(max(patch.shape) / _FIT_SIDE))
+    fan = _first_guess(patch[::step, ::step])
     if fan is None:
         return math.inf, np.zeros(6)
-    fan = fan * np.array([coarse, coarse, 1, 1, coarse, coarse])
-    _, fan = _descend(fan, patch, price, coarse, 0.05)
-    cost, fan = _descend(fan, patch, price, fine, 0.01)
+    return _descend(fan * np.array([step, step, 1, 1, step, step]), patch, price, step, 0.05)
+
+
+def _fine_fan(fan: np.ndarray, patch: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return cost and numbers of the fan on a finer picture; infinite cost if it is none."""
+    step = max(1, math.ceil(max(patch.shape) / (2 * _FIT_SIDE)))
+    cost, fan = _descend(fan, patch, price, step, 0.01)
     _, _, left, right, near, far = fan
     sound = _NARROWEST < right - left < _WIDEST and left < 0 < right and far > max(near, 0)
     return (cost if sound else math.inf), fan

@@ -89,7 +89,8 @@ def make_clip(
             notes=notes,
         )
     except InputError as error:
-        if error.where in ("mm_per_pixel", "view") and (mm_per_pixel or view):
+        given = {"mm_per_pixel": mm_per_pixel, "view": view}
+        if given.get(error.where) is not None:
             raise
         raise FileFormatError(
             f"{path}: {error.where}",
@@ -173,6 +174,9 @@ def _refuse_colour(path: Path, loaded: Loaded, inside: np.ndarray, notes: list[s
     if loaded.hues is None:
         return
     share, tinted = colour_doppler(loaded.frames, loaded.hues, inside)
+    if share > _MOST_COLOUR and inside.all():
+        # The whole frame was asked for, with the coloured marks of the scanner.
+        share, tinted = colour_doppler(loaded.frames, loaded.hues, fit_sector(loaded.frames)[0])
     if tinted:
         notes.append("tinted frames made grey")
     elif share > _MOST_COLOUR:

@@ -7,6 +7,8 @@ frame it was written for is sought among whole multiples and the usual screens o
 from dataclasses import dataclass
 from typing import Any
 
+from .._clip import SMALLEST_SIDE
+
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
 # Screens of scanners: width, height.
 _SCREENS = (
@@ -73,6 +75,9 @@ def find_region(dataset: Any, height: int, width: int) -> Region:
         )
     top, bottom, left, right = (round(edge / scale) for edge in (top, bottom, left, right))
     place = (top, bottom, left, right)
+    if min(bottom - top, right - left) < SMALLEST_SIDE:
+        notes.append(f"ultrasound region of {bottom - top} × {right - left} pixels not cut out")
+        place = None
     pixel = _pixel(item, scale)
     if pixel is None:
         spacing = _from_spacing(dataset)

@@ -9,7 +9,7 @@ from ..._types import PathLike
 LARGEST_SIDE = 4096
 """Pixels; no scanner writes larger frames, but a few false bytes can claim them."""
 
-MOST_BYTES = 2**31
+MOST_BYTES = 2**30
 """Grey bytes of one clip."""
 
 # Colour that a viewer sees as colour; chroma noise of video codecs stays below 20.
