@@ -85,6 +85,33 @@ def test_patients_are_never_split(folder):
         Camus(folder, fractions=(0.5, 0.2, 0.2))
 
 
+def test_the_published_lists_are_followed(tmp_path):
+    pytest.importorskip("nibabel")
+    write_camus(tmp_path, 4, layout="nifti")
+    lists = tmp_path / "database_split"
+    lists.mkdir()
+    (lists / "subgroup_training.txt").write_text("patient0002\n")
+    (lists / "subgroup_validation.txt").write_text("patient0004\n")
+    assert len(Camus(tmp_path).splits["TRAIN"]) == 6
+    (lists / "subgroup_testing.txt").write_text("patient0001\npatient0099\n")
+    data = Camus(tmp_path)
+    assert [record.patient for record in data.splits["TRAIN"]] == ["patient0002"] * 2
+    assert [record.patient for record in data.splits["TEST"]] == ["patient0001"] * 2
+    assert dict(data.excluded)["patient0003_4CH"] == "in none of the lists of database_split"
+    assert len(Camus(tmp_path / "database_nifti").splits["VAL"]) == 2
+    assert len(Camus(tmp_path, fractions=(0.5, 0.25, 0.25)).splits["TRAIN"]) == 4
+
+
+def test_unpacked_images_are_found(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    write_camus(tmp_path, 1, layout="nifti")
+    for path in (tmp_path / "database_nifti" / "patient0001").glob("*.nii.gz"):
+        nibabel.load(path).to_filename(path.with_suffix(""))
+        path.unlink()
+    record = Camus(tmp_path).records[0]
+    assert record.clip().n_frames == 8 and len(record.sequence_masks()) == 8
+
+
 def test_unusable_views_are_listed_with_the_reason(tmp_path):
     write_camus(tmp_path, 3, layout="mhd")
     patients = tmp_path / "training"

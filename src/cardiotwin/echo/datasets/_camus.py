@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,13 @@ _SOURCE = (
     "the folder that holds database_nifti (or training, in the older layout)."
 )
 _VIEWS = {"4CH": "A4C", "2CH": "A2C"}
+# Lists of patients that come with the newer layout, in the folder database_split.
+_LISTS = {
+    "TRAIN": "subgroup_training.txt",
+    "VAL": "subgroup_validation.txt",
+    "TEST": "subgroup_testing.txt",
+}
+_FRACTIONS = (0.7, 0.15, 0.15)
 _LARGEST_LABEL = 3
 
 
@@ -32,8 +39,12 @@ class _Layout:
     traced_sequence: str | None
 
 
-_NIFTI = _Layout(".nii.gz", "half_sequence", "half_sequence_gt")
-_METAIMAGE = _Layout(".mhd", "sequence", None)
+# Some programs unpack .nii.gz unasked.
+_LAYOUTS = (
+    _Layout(".nii.gz", "half_sequence", "half_sequence_gt"),
+    _Layout(".nii", "half_sequence", "half_sequence_gt"),
+    _Layout(".mhd", "sequence", None),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +70,7 @@ class CamusSequence:
     sex: str | None
     age: int | None
     quality: str | None
-    layout: _Layout
+    layout: _Layout = field(repr=False)
 
     def clip(self) -> EchoClip:
         """Read the sequence at the frame rate of the Info file.
@@ -135,9 +146,11 @@ class Camus:
 
     Args:
         root: the folder that holds ``database_nifti`` or ``training``, or one of these two.
-        fractions: shares of patients in TRAIN, VAL and TEST; both views of a patient go
-            together. The ten folds of the authors do not come with the data.
-        seed: of that split.
+        fractions: shares of patients in TRAIN, VAL and TEST, drawn from the seed; both views
+            of a patient go together. If left out, the split is the published one where its
+            lists lie in ``database_split``, else drawn 70 : 15 : 15. (The ten folds of the
+            authors' paper do not come with the data.)
+        seed: of the drawn split.
         frame_rate_hz: where Info files do not state it (the older layout).
 
     Attributes:
@@ -152,7 +165,7 @@ class Camus:
         self,
         root: PathLike,
         *,
-        fractions: Sequence[float] = (0.7, 0.15, 0.15),
+        fractions: Sequence[float] | None = None,
         seed: int = 0,
         frame_rate_hz: float | None = None,
     ):
@@ -160,13 +173,16 @@ class Camus:
             frame_rate_hz = check_number(frame_rate_hz, "frame_rate_hz", above=0, at_most=1000)
         self.root = _find_patients(Path(root))
         folders = sorted(path for path in self.root.glob("patient*") if path.is_dir())
-        parts = split_names([folder.name for folder in folders], fractions, seed)
+        parts = _published_split(self.root) if fractions is None else {}
+        if not parts:
+            patients = [folder.name for folder in folders]
+            parts = split_names(patients, fractions or _FRACTIONS, seed)
         records: list[CamusSequence] = []
         excluded: list[tuple[str, str]] = []
         for folder in folders:
             for view in _VIEWS:
                 try:
-                    record = _record(folder, view, parts[folder.name], frame_rate_hz)
+                    record = _record(folder, view, parts.get(folder.name), frame_rate_hz)
                     records.append(record)
                 except ValueError as error:
                     excluded.append((f"{folder.name}_{view}", str(error)))
@@ -228,10 +244,27 @@ def _find_patients(root: Path) -> Path:
     return need_parts(root, ("database_nifti/patient0001",), _SOURCE)
 
 
-def _record(folder: Path, view: str, split: str, given_rate: float | None) -> CamusSequence:
+def _published_split(folder: Path) -> dict[str, str]:
+    """Return the split of each patient in the published lists, or nothing if one is missing."""
+    lists = {part: folder.parent / "database_split" / name for part, name in _LISTS.items()}
+    if not all(path.is_file() for path in lists.values()):
+        return {}
+    return {
+        patient: part
+        for part, path in lists.items()
+        for patient in path.read_text(encoding="latin-1").split()
+    }
+
+
+def _record(folder: Path, view: str, split: str | None, given_rate: float | None) -> CamusSequence:
     """Return the record of a view, or raise ValueError with the reason to leave it out."""
     name = f"{folder.name}_{view}"
-    layout = _NIFTI if any(folder.glob("*.nii.gz")) else _METAIMAGE
+    if split is None:
+        raise ValueError("in none of the lists of database_split")
+    held = [path.name for path in folder.iterdir()]
+    layout = next(
+        (a for a in _LAYOUTS if any(name.endswith(a.ending) for name in held)), _LAYOUTS[0]
+    )
     parts = [f"{name}_{layout.sequence}{layout.ending}", f"Info_{view}.cfg"]
     missing = [part for part in parts if not (folder / part).is_file()]
     if missing:
