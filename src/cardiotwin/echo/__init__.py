@@ -2,6 +2,8 @@
 
 from ._clip import VIEWS as VIEWS
 from ._clip import EchoClip as EchoClip
+from ._phantom import Phantom as Phantom
+from ._phantom import PhantomClip as PhantomClip
 from ._resize import crop_to_sector as crop_to_sector
 from ._resize import resize as resize
 from ._resize import resize_labels as resize_labels
