@@ -1,7 +1,8 @@
 """Clips of another size: nothing stretched, pixels square in mm, shrinking by area averages."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
+from scipy import sparse
 
 from .._checks import check_array, check_count
 from .._types import ArrayLike
@@ -38,8 +39,8 @@ def resize(clip: EchoClip, size: int) -> EchoClip:
     frames = np.empty((clip.n_frames, size, size), dtype=np.uint8)
     # Frame by frame, so that floats of the whole clip never exist at once.
     for frame, old in zip(frames, clip.frames, strict=True):
-        frame[:] = np.clip(np.rint(rows @ old.astype(np.float32) @ columns.T), 0, 255)
-    sector = rows @ clip.sector.astype(np.float32) @ columns.T >= 0.5
+        frame[:] = np.clip(np.rint(_apply(rows, columns, old)), 0, 255)
+    sector = _apply(rows, columns, clip.sector) >= 0.5
     return clip.replace(
         frames=frames,
         sector=sector if sector.any() else None,
@@ -105,15 +106,23 @@ def _intervals(n: int, old: float, new: float, size: int) -> tuple[np.ndarray, n
     return edges[:-1], edges[1:]
 
 
-def _weights(n: int, old: float, new: float, size: int) -> Float[np.ndarray, "size n"]:
-    """Return the share of each old pixel in each new one; what lies outside is black."""
+def _apply(rows: sparse.csr_array, columns: sparse.csr_array, image: np.ndarray) -> np.ndarray:
+    return (columns @ (rows @ image.astype(np.float32)).T).T
+
+
+def _weights(n: int, old: float, new: float, size: int) -> sparse.csr_array:
+    """Return the share of each old pixel in each new one; what lies outside is black.
+
+    Sparse, as most shares are none: dense products of this size wait for threads.
+    """
     start, stop = _intervals(n, old, new, size)
     at = np.arange(n)
     if new >= old:
         overlap = np.minimum(stop[:, None], at + 1) - np.maximum(start[:, None], at)
-        return (np.clip(overlap, 0, None) / (stop - start)[:, None]).astype(np.float32)
+        shares = np.clip(overlap, 0, None) / (stop - start)[:, None]
+        return sparse.csr_array(shares.astype(np.float32))
     # Enlarging: linear between the centres of the old pixels.
     centre = (start + stop) / 2 - 0.5
     weights = np.clip(1 - abs(np.clip(centre, 0, n - 1)[:, None] - at), 0, None)
     inside = (centre > -0.5 - 1e-9) & (centre < n - 0.5 + 1e-9)
-    return (weights * inside[:, None]).astype(np.float32)
+    return sparse.csr_array((weights * inside[:, None]).astype(np.float32))

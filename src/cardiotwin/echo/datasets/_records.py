@@ -147,7 +147,8 @@ def read_table(path: PathLike, columns: Sequence[str]) -> list[list[str]]:
                     advice=f"Missing: {', '.join(missing)}. Is this the published file?",
                 )
             at = [header.index(name) for name in columns]
-            return [[row[i].strip() for i in at] for row in rows if len(row) > max(at)]
+            last = max(at)
+            return [[row[i].strip() for i in at] for row in rows if len(row) > last]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FileFormatError(
             str(path), found=f"content that is no table ({error})", expected="a CSV file"

@@ -22,18 +22,31 @@ def read_traces(path: PathLike) -> dict[str, dict[int, np.ndarray]]:
     Raises:
         FileFormatError: no table with the published columns.
     """
-    rows: dict[str, dict[int, list[list[float]]]] = {}
-    for name, *cells, frame in read_table(path, _COLUMNS):
-        try:
-            values, index = [float(cell) for cell in cells], int(frame)
-        except ValueError:
-            continue
-        if all(math.isfinite(value) for value in values):
-            rows.setdefault(name.removesuffix(".avi"), {}).setdefault(index, []).append(values)
-    return {
-        name: {index: np.array(values) for index, values in frames.items()}
-        for name, frames in rows.items()
-    }
+    rows: dict[tuple[str, str], list[list[str]]] = {}
+    for name, x1, y1, x2, y2, frame in read_table(path, _COLUMNS):
+        rows.setdefault((name, frame), []).append([x1, y1, x2, y2])
+    traces: dict[str, dict[int, np.ndarray]] = {}
+    for (name, frame), cells in rows.items():
+        if frame.isdecimal():
+            chords = _numbers(cells)
+            traces.setdefault(name.removesuffix(".avi"), {})[int(frame)] = chords
+    return traces
+
+
+def _numbers(cells: list[list[str]]) -> np.ndarray:
+    """Return the rows that are four finite numbers."""
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except ValueError:
+        values = np.array([[_number(cell) for cell in row] for row in cells])
+    return values[np.isfinite(values).all(axis=1)]
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
 
 
 def trace_mask(chords: Chords, shape: Sequence[int]) -> Bool[np.ndarray, "height width"]:

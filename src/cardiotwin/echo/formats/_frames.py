@@ -88,10 +88,11 @@ def grey_of(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
 
 def hue_of(rgb: UInt8[np.ndarray, "h w 3"]) -> Int8[np.ndarray, "h w"]:
     """Return 0 where a pixel is nearly grey, 1 where it is warm, −1 where it is cold."""
-    levels = rgb.astype(np.int16)
-    strong = levels.max(axis=-1) - levels.min(axis=-1) > _STRONG
-    warm = levels[..., 0] >= levels[..., 2]
-    return np.where(strong, np.where(warm, 1, -1), 0).astype(np.int8)
+    # Plane by plane: a reduction over an axis of three is many times as slow.
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    highest = np.maximum(np.maximum(red, green), blue)
+    strong = highest - np.minimum(np.minimum(red, green), blue) > _STRONG
+    return strong * np.where(red >= blue, np.int8(1), np.int8(-1))
 
 
 def colour_doppler(

@@ -28,6 +28,7 @@ def load_video(path: PathLike) -> Loaded:
     path = check_file(path)
     try:
         import av
+        from av.video.reformatter import VideoReformatter
     except ImportError as error:
         raise need_library(error, "av", "Reading video") from None
     container_format = _sniff(path)
@@ -42,10 +43,15 @@ def load_video(path: PathLike) -> Loaded:
         stream: Any = container.streams.video[0]
         stream.codec_context.thread_count = 1
         check_bulk(path, 1, stream.codec_context.height, stream.codec_context.width)
+        # One converter for all frames and one thread: setting up costs more than a small frame.
+        converter = VideoReformatter()
         for frame in container.decode(stream):
             check_bulk(path, 1, frame.height, frame.width)
-            grey = frame.format.name in ("gray", "gray8")
-            stack.add(frame.to_ndarray(format="gray" if grey else "rgb24"))
+            if frame.format.name != "gray":
+                converted = converter.reformat(frame, format="rgb24", threads=1)
+                stack.add(converted.to_ndarray())
+            else:
+                stack.add(frame.to_ndarray())
             stamps.append(None if frame.pts is None else float(frame.pts * stream.time_base))
         rate = float(stream.average_rate) if stream.average_rate else None
         stated = stream.frames
