@@ -1,7 +1,7 @@
 """Published data sets as their users download them, and batches of their clips."""
 
 from ._camus import Camus as Camus
-from ._camus import CamusSequence as CamusSequence
+from ._camus_sequence import CamusSequence as CamusSequence
 from ._echonet import EchoNetDynamic as EchoNetDynamic
 from ._echonet import EchoNetVideo as EchoNetVideo
 from ._records import EchoRecord as EchoRecord
