@@ -74,6 +74,11 @@ from ._vessels import Hypovolaemia as Hypovolaemia
 from ._vessels import Vasodilator as Vasodilator
 from ._vessels import Vasopressor as Vasopressor
 from ._vessels import VolumeLoading as VolumeLoading
+from ._waveform_neural_ode import WaveformNeuralOde as WaveformNeuralOde
+from ._waveform_pinn import WaveformPinn as WaveformPinn
+from ._waveforms import WaveformFit as WaveformFit
+from ._waveforms import WaveformMethod as WaveformMethod
+from ._waveforms import fit_waveforms as fit_waveforms
 from ._what_if import Change as Change
 from ._what_if import WhatIf as WhatIf
 from ._what_if import what_if as what_if
