@@ -2,6 +2,11 @@
 
 from ._clip import VIEWS as VIEWS
 from ._clip import EchoClip as EchoClip
+from ._cycle import Cycle as Cycle
+from ._cycle import find_cycle as find_cycle
+from ._disks import Disks as Disks
+from ._disks import disk_volumes as disk_volumes
+from ._disks import find_disks as find_disks
 from ._phantom import Phantom as Phantom
 from ._phantom import PhantomClip as PhantomClip
 from ._resize import crop_to_sector as crop_to_sector
