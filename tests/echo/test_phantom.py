@@ -96,6 +96,9 @@ def test_same_seed_same_clips_and_other_seeds_other_ones(clips):
     phantom = Phantom(views=("A4C", "A2C"), size=SIZE, n_frames=16)
     again = next(phantom.clips(1, seed=11))
     assert np.array_equal(again.clip.frames, clips[0].clip.frames)
+    last = phantom.clip(3, seed=11)
+    assert np.array_equal(last.clip.frames, clips[3].clip.frames)
+    assert np.array_equal(last.volumes_ml, clips[3].volumes_ml)
     assert not np.array_equal(next(phantom.clips(1, seed=12)).clip.frames, again.clip.frames)
 
 
@@ -163,7 +166,8 @@ def _patient():
 def test_long_beats_are_long_diastoles(lengths):
     lengths = np.array(lengths)
     times = np.linspace(0, lengths.sum(), 400, endpoint=False)
-    phase = phases_of(_patient(), times, lengths)
+    beat, phase = phases_of(_patient(), times, lengths)
+    assert (np.diff(beat + phase) > 0).all()
     assert ((phase >= 0) & (phase <= 1 + 1e-9)).all()
     starts = np.concatenate([[0.0], np.cumsum(lengths)])[:-1]
     for start, length in zip(starts, lengths, strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from threading import Lock
 from typing import Any
 
 import jax
@@ -15,11 +15,14 @@ from ..circulation import Circulation
 from ..hemodynamics import Unknowns
 from ._clip import SMALLEST_SIDE, VIEWS, EchoClip
 from ._phantom_image import render
-from ._phantom_patients import PHASES, Patient, draw_patients, phases_of
+from ._phantom_patients import GROUP, PHASES, Patient, patient_group, phases_of
 from ._phantom_scene import draw_heart, draw_scene
 
 STENOTIC = (0.02, 0.12)
 """Mitral resistance (mmHg s/mL) from which leaflets open less, and at which they open least."""
+
+_ONE_AT_A_TIME = Lock()
+# Threads that make clips of one group would otherwise all compute its beats.
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class PhantomClip:
         circulation: the patient's parameters.
         patient: number of the patient; clips of several views share it.
         edv_ml, esv_ml: largest and smallest volume of the patient's beat.
-        heart_rate_per_min: of the beats in the clip.
+        heart_rate_per_min: beats that pass between the first and the last frame, per time.
         foreshortening: share of the long axis that the plane of the image misses, first frame.
     """
 
@@ -105,27 +108,41 @@ class Phantom:
             check_count(self.n_frames, "n_frames", at_least=8)
 
     def clips(self, n: int, seed: int = 0) -> Iterator[PhantomClip]:
-        """Yield n clips; the same seed gives the same clips, and more of them begin alike.
+        """Yield the first n clips of a seed; with two views, two in a row are of one patient.
 
         Args:
-            n: how many; with two views, two in a row are of one patient.
+            n: how many.
             seed: of everything random.
         """
         check_count(n, "n")
-        return islice(self._endless(seed), n)
+        return (self.clip(number, seed) for number in range(n))
 
-    def _endless(self, seed: int) -> Iterator[PhantomClip]:
-        for patient in draw_patients(self.unknowns, seed):
-            rng = np.random.default_rng([seed, 1, patient.number])
-            heart = draw_heart(rng, patient.edv_ml)
-            for view in self.views:
-                yield self._clip(patient, heart, view, rng)
+    def clip(self, number: int, seed: int = 0) -> PhantomClip:
+        """Return one clip of a seed, the same whichever were made before.
 
-    def _clip(
+        Args:
+            number: 0-based; patients have as many clips in a row as there are views.
+            seed: of everything random.
+
+        Raises:
+            NumericsError: the priors hold hardly a patient who could be alive.
+        """
+        number = check_count(number, "number", at_least=0)
+        seed = check_count(seed, "seed", at_least=0)
+        person, view = divmod(number, len(self.views))
+        with _ONE_AT_A_TIME:
+            patient = patient_group(self.unknowns, seed, person // GROUP)[person % GROUP]
+        heart = draw_heart(np.random.default_rng([seed, 1, person]), patient.edv_ml)
+        rng = np.random.default_rng([seed, 2, number])
+        return self._make(patient, heart, self.views[view], rng)
+
+    def _make(
         self, patient: Patient, heart: Any, view: str, rng: np.random.Generator
     ) -> PhantomClip:
         times, beats = self._times(patient, rng)
-        phase = phases_of(patient, times, beats) * PHASES
+        done, within = phases_of(patient, times, beats)
+        phase = within * PHASES
+        progress = done + within
         every = np.arange(PHASES + 1)
         volumes = np.interp(phase, every, np.append(patient.volume_ml, patient.volume_ml[0]))
         opened = np.interp(phase, every, np.append(patient.opened, patient.opened[0]))
@@ -150,7 +167,7 @@ class Phantom:
             patient=patient.number,
             edv_ml=patient.edv_ml,
             esv_ml=patient.esv_ml,
-            heart_rate_per_min=60.0 / float(np.mean(beats)),
+            heart_rate_per_min=float(60.0 * (progress[-1] - progress[0]) / (times[-1] - times[0])),
             foreshortening=found.missed,
         )
 

@@ -1,17 +1,20 @@
 """Virtual patients for synthetic clips: their volume and mitral flow through the beat."""
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .._errors import NumericsError
 from ..circulation import FAST, Circulation, steady_state
 from ..hemodynamics import Unknowns
 
-GROUP = 256
+GROUP = 128
 """Patients whose beats are computed together."""
+
+MOST_ROUNDS = 40
+"""Draws of so many patients before the priors are called impossible."""
 
 PHASES = 128
 """Instants of the beat at which waveforms are kept."""
@@ -29,7 +32,7 @@ class Patient(NamedTuple):
     """One patient.
 
     Attributes:
-        number: unique within a seed.
+        number: among the patients of a seed.
         circulation: the parameters.
         volume_ml, opened: (PHASES,) volume of the left ventricle and opening of the mitral valve
             (0 to 1) at times k Tc / PHASES from the start of the contraction.
@@ -51,29 +54,32 @@ class Patient(NamedTuple):
         return 100.0 * (1.0 - self.esv_ml / self.edv_ml)
 
 
-def draw_patients(unknowns: Unknowns, seed: int) -> Iterator[Patient]:
-    """Yield patients from the priors without end, those within `LIMITS`.
+@lru_cache(maxsize=4)
+def patient_group(unknowns: Unknowns, seed: int, group: int) -> tuple[Patient, ...]:
+    """Return `GROUP` patients from the priors, all within `LIMITS`; any group, in any order.
 
     Raises:
         NumericsError: hardly a patient of these priors is within the limits.
     """
-    group = 0
-    while True:
-        rng = np.random.default_rng([seed, group])
+    rng = np.random.default_rng([seed, group])
+    found: list[Patient] = []
+    for round_ in range(MOST_ROUNDS):
         circulation = unknowns.circulation(rng.standard_normal((GROUP, len(unknowns.names))))
         beat = steady_state(circulation, solver=FAST, throw=False)
         good = np.asarray(beat.status == "periodic")
         for name, (low, high) in LIMITS.items():
             value = np.nan_to_num(getattr(beat.indices, name), nan=-1.0)
             good &= (value > low) & (value < high)
-        if good.sum() < GROUP // 50:
-            raise NumericsError(
-                f"Of {GROUP} patients drawn from the priors {good.sum()} are within the limits of "
-                f"the phantom ({LIMITS}). Choose priors of living patients at rest."
-            )
-        for row in np.flatnonzero(good):
-            yield _patient(group * GROUP + int(row), beat[int(row)])
-        group += 1
+        for row in np.flatnonzero(good)[: GROUP - len(found)]:
+            found.append(_patient(group * GROUP + len(found), beat[int(row)]))
+        if len(found) == GROUP:
+            return tuple(found)
+        if not found and round_ == 1:
+            break
+    raise NumericsError(
+        f"Of {(round_ + 1) * GROUP} patients drawn from the priors {len(found)} are within the "
+        f"limits of the phantom ({LIMITS}). Choose priors of living patients at rest."
+    )
 
 
 def _patient(number: int, beat) -> Patient:
@@ -98,8 +104,8 @@ def _patient(number: int, beat) -> Patient:
 
 def phases_of(
     patient: Patient, times_s: Float[np.ndarray, " n"], beats_s: Float[np.ndarray, " n_beats"]
-) -> Float[np.ndarray, " n"]:
-    """Return the phase (0 to 1) at times after the start of the first of beats of these lengths.
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return beats done and phase (0 to 1) in the next at times after the start of the first.
 
     A longer beat is a longer diastole: systole lasts as long as in the patient's own beat.
     """
@@ -113,4 +119,4 @@ def phases_of(
     own = np.where(
         within < systole, within * patient.systole_s / systole, patient.systole_s + diastole
     )
-    return own / period
+    return beat, own / period
