@@ -20,6 +20,7 @@ from ._mismatch import mismatch
 from ._mitral_stenosis import mitral_stenosis
 from ._pacing_site import pacing_site
 from ._paper_like import paper_like
+from ._patient_baselines import patient_baselines
 from ._pump_cohort import pump_cohort
 from ._pump_speed import pump_speed
 from ._reference_values import FOLDER as REFERENCE_VALUES
@@ -110,5 +111,9 @@ STUDIES = {
         reference_values, "published numbers beside patients of the zoo", REFERENCE_VALUES
     ),
     "robustness": Study(robustness, "random circulations: steady states, and diffrax on a sample"),
+    "patient-baselines": Study(
+        patient_baselines,
+        "Med-Real2Sim, Table 2: PINN and neural ODE of single patients beside identification",
+    ),
     "surrogate": Study(surrogate, "networks in place of the simulator, the paper's and ours"),
 }
