@@ -12,6 +12,7 @@ from . import (
     _convert,
     _demo,
     _doctor,
+    _echo_app,
     _evaluate,
     _forward,
     _identify,
@@ -69,6 +70,7 @@ for verb in (
     _doctor.doctor,
 ):
     app.command()(verb)
+app.add_typer(_echo_app.echo_app, name="echo")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,8 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in arguments
+    # Where a verb is missing, the verbs are shown.
+    shown = [*arguments, "--help"] if arguments in ([], ["echo"]) else arguments
     try:
-        code = app(args=arguments or ["--help"], prog_name="cardiotwin", standalone_mode=False)
+        code = app(args=shown, prog_name="cardiotwin", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
