@@ -39,10 +39,10 @@ class WaveformPinn:
     period, so the beat is exactly periodic; the stressed volume is conserved exactly; r are the
     `scaled_residuals`, at instants that move from step to step.
 
-    The training has two stages. In the first, a quarter of the steps, λ is small and the valves
-    are softened over `softness` mmHg, so that the network finds the volumes first: with a larger
-    share of λ some patients end in a false beat, far from their volumes and from the equations. In
-    the second λ is whole and the valves are ideal.
+    The training has three stages. In two quarters of the steps λ is a hundredth, then a tenth of
+    its final value and the valves are softened over `softness` mmHg, so that the network finds the
+    volumes first; then λ is whole and the valves are ideal. With λ large at once, or raised in one
+    step, some patients end in a false beat, far from their volumes and from the equations.
 
     Where we depart from Med-Real2Sim's own network (five layers of 256, 50,000 steps of Adam): it
     was given the true parameters; its derivative was taken per sample, at one instant; its
@@ -50,16 +50,16 @@ class WaveformPinn:
     Tmax = 0.2 + 0.15 Tc, and Vd is in the volume once.
 
     Attributes:
-        steps: of the training, both stages.
+        steps: of the training, all stages.
         harmonics: K of the input.
         width: neurons a hidden layer.
         depth: hidden layers.
         points: instants of the equations at a step.
         physics_weight: λ.
         prior_weight: of the prior; 0 leaves only the bounds, four standard deviations.
-        first_share: share of λ in the first stage.
-        softness: of the valves in the first stage, mmHg.
-        optimizer: of both stages; SOAP, its rate falling along a cosine from 0.005, by default.
+        first_share: share of λ in the first stage; its square root in the second.
+        softness: of the valves in the first two stages, mmHg.
+        optimizer: of all stages; SOAP, its rate falling along a cosine from 0.005, by default.
             Adam needs two to three times as long for a somewhat larger error.
         unknowns: parameters that are sought, by name; the others have reference values.
         largest_misfit: criterion of convergence: misfit in errors.
@@ -120,7 +120,12 @@ class WaveformPinn:
         many = eqx.combine(many, rest)
         many = eqx.tree_at(lambda tree: tree.patient, many, jnp.arange(n, dtype=jnp.int32))
         first = max(self.steps // 4, 1)
-        stages = [(first, self.first_share, self.softness), (self.steps - first, 1.0, 0.0)]
+        middle = self.first_share**0.5
+        stages = [
+            (first, self.first_share, self.softness),
+            (first, middle, self.softness),
+            (self.steps - 2 * first, 1.0, 0.0),
+        ]
         told: list[TrainingResult] = []
         for number, (steps, share, softness) in enumerate(stages):
             own = eqx.tree_at(lambda tree: tree.softness, objective, jnp.float32(softness))
@@ -128,7 +133,7 @@ class WaveformPinn:
             found = train(
                 own, many, self.optimizer, steps=steps, seed=[seed + number] * n, n_runs=n,
                 weights=weights, quiet=quiet, report_every=min(250, first),
-                label=f"waveforms of {n} patients, stage {number + 1} of 2",
+                label=f"waveforms of {n} patients, stage {number + 1} of 3",
             )  # fmt: skip
             many = found.parameters
             told.append(found)
