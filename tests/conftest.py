@@ -1,6 +1,8 @@
 """What every test may use: measured data (or a reason to skip) and a random generator."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,28 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-def pytest_configure():
+COMPILED = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    """Settle threads, and where the workers and started programs share what they compile."""
+    _limit_threads()
+    if not hasattr(config, "workerinput") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        # Compiling takes most of the time of the suite: a program that one worker has compiled is
+        # read by the other. It lives as long as the run.
+        config.stash[COMPILED] = tempfile.mkdtemp(prefix="cardiotwin-compiled-")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = config.stash[COMPILED]
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+
+
+def pytest_unconfigure(config):
+    """Remove what was compiled."""
+    folder = config.stash.get(COMPILED, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _limit_threads():
     """Run linear algebra on one thread, here, in the workers of xdist and in started programs.
 
     The matrices of the tests are small, and two workers fill two cores: with a thread a core each,
