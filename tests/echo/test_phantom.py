@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from cardiotwin import InputError, NumericsError
 from cardiotwin.circulation import Circulation
 from cardiotwin.echo import Phantom
-from cardiotwin.echo._heart_shape import N_ANGLES, Shape, ventricle
+from cardiotwin.echo._heart_shape import N_ANGLES, Shape
+from cardiotwin.echo._heart_shape import ventricle as plain_ventricle
 from cardiotwin.echo._phantom_image import render
 from cardiotwin.echo._phantom_patients import PHASES, Patient, phases_of
 from cardiotwin.echo._phantom_scene import draw_heart, draw_scene
 from cardiotwin.hemodynamics import Prior, Unknowns
+
+ventricle = jax.jit(plain_ventricle)
 
 # One size for all that is rendered: each is compiled for itself.
 SIZE = 64

@@ -2,12 +2,17 @@
 
 import typer
 
-from . import _echo_inspect, _echo_phantom
+from . import _echo_inspect, _echo_phantom, _echo_segment, _echo_train
 
 echo_app = typer.Typer(
-    help="Echocardiographic clips: what a file holds, and synthetic clips with known truth.",
+    help="Echocardiographic clips: what a file holds, synthetic ones, the left ventricle in them.",
     pretty_exceptions_enable=False,
 )
 
-for verb in (_echo_inspect.inspect, _echo_phantom.phantom):
+for verb in (
+    _echo_inspect.inspect,
+    _echo_phantom.phantom,
+    _echo_segment.segment,
+    _echo_train.train,
+):
     echo_app.command()(verb)

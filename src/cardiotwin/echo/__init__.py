@@ -1,5 +1,6 @@
 """Echocardiography: clips, synthetic clips, from pixels to volumes, from video to circulation."""
 
+from ._calibration import calibrate as calibrate
 from ._clip import VIEWS as VIEWS
 from ._clip import EchoClip as EchoClip
 from ._contact_sheet import contact_sheet as contact_sheet
@@ -17,6 +18,13 @@ from ._resize import crop_to_sector as crop_to_sector
 from ._resize import resize as resize
 from ._resize import resize_labels as resize_labels
 from ._sector import find_sector as find_sector
+from ._segment import Segmentation as Segmentation
+from ._segment import segment as segment
+from ._segmentation_files import save_segmentation as save_segmentation
+from ._segmentation_model import SegmentationModel as SegmentationModel
+from ._segmentation_model import shipped_model as shipped_model
+from ._segmentation_training import dice as dice
+from ._segmentation_training import train_segmentation as train_segmentation
 from .datasets import Camus as Camus
 from .datasets import EchoNetDynamic as EchoNetDynamic
 from .formats import read_echo as read_echo

@@ -1,9 +1,8 @@
 """Synthetic echo clips of virtual patients, of whom everything is known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,10 +15,16 @@ from ..hemodynamics import Unknowns
 from ._clip import SMALLEST_SIDE, VIEWS, EchoClip
 from ._phantom_image import render
 from ._phantom_patients import GROUP, PHASES, Patient, patient_group, phases_of
-from ._phantom_scene import draw_heart, draw_scene
+from ._phantom_scene import Heart, draw_heart, draw_scene
 
 STENOTIC = (0.02, 0.12)
 """Mitral resistance (mmHg s/mL) from which leaflets open less, and at which they open least."""
+
+Timing = Callable[
+    [Patient, np.random.Generator],
+    tuple[Float[np.ndarray, " n_frames"], Float[np.ndarray, " n_beats"]],
+]
+"""From a patient to the times of frames and the lengths of beats, s."""
 
 _ONE_AT_A_TIME = Lock()
 # Threads that make clips of one group would otherwise all compute its beats.
@@ -127,6 +132,17 @@ class Phantom:
         Raises:
             NumericsError: the priors hold hardly a patient who could be alive.
         """
+        return self.clip_at(number, seed, self._times)
+
+    def clip_at(self, number: int, seed: int, timing: Timing) -> PhantomClip:
+        """Return a clip whose frames are taken at other times.
+
+        Args:
+            number: as for `clip`.
+            seed: as for `clip`.
+            timing: from the patient and a source of randomness to the times of frames after the
+                start of a contraction and the lengths of the beats from there, both in s.
+        """
         number = check_count(number, "number", at_least=0)
         seed = check_count(seed, "seed", at_least=0)
         person, view = divmod(number, len(self.views))
@@ -134,12 +150,12 @@ class Phantom:
             patient = patient_group(self.unknowns, seed, person // GROUP)[person % GROUP]
         heart = draw_heart(np.random.default_rng([seed, 1, person]), patient.edv_ml)
         rng = np.random.default_rng([seed, 2, number])
-        return self._make(patient, heart, self.views[view], rng)
+        return self._make(patient, heart, self.views[view], rng, timing)
 
     def _make(
-        self, patient: Patient, heart: Any, view: str, rng: np.random.Generator
+        self, patient: Patient, heart: Heart, view: str, rng: np.random.Generator, timing: Timing
     ) -> PhantomClip:
-        times, beats = self._times(patient, rng)
+        times, beats = timing(patient, rng)
         done, within = phases_of(patient, times, beats)
         phase = within * PHASES
         progress = done + within

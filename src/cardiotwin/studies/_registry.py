@@ -11,6 +11,7 @@ from ._double_layer import double_layer
 from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
 from ._ecgsim import FOLDER as ECGSIM
 from ._ecgsim import ecgsim
+from ._echo_phantom import echo_phantom
 from ._frames import frames
 from ._golden import golden
 from ._initialization import table2
@@ -115,5 +116,6 @@ STUDIES = {
         patient_baselines,
         "Med-Real2Sim, Table 2: PINN and neural ODE of single patients beside identification",
     ),
+    "echo-phantom": Study(echo_phantom, "segmentation of synthetic clips of unseen hearts"),
     "surrogate": Study(surrogate, "networks in place of the simulator, the paper's and ours"),
 }

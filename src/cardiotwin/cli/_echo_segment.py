@@ -1,0 +1,72 @@
+"""The verb ``echo segment``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ._output import Json, Out, Printer, Seed
+
+if TYPE_CHECKING:
+    from ..echo import Segmentation
+
+
+def segment(
+    file: Annotated[Path, typer.Argument(help="Clip of a view from the apex.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model; the one shipped if left out.")
+    ] = None,
+    mm_per_pixel: Annotated[
+        float | None, typer.Option(help="Side of a pixel in mm; wins over the file.")
+    ] = None,
+    frame_rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Frames a second; wins over the file.")
+    ] = None,
+    view: Annotated[str | None, typer.Option(help="A4C or A2C; wins over the file.")] = None,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Find the left ventricle: volumes through the beat, EF and heart rate with intervals."""
+    from .. import echo
+
+    clip = echo.read_echo(file, mm_per_pixel=mm_per_pixel, frame_rate_hz=frame_rate, view=view)
+    chosen = None if model is None else echo.SegmentationModel.load(model)
+    found = echo.segment(clip, chosen, seed=seed)
+    printer = Printer(as_json)
+    rows = _rows(found, confidence)
+    percent = f"{100 * confidence:g} % interval"
+    printer.table(str(file), ["", "found", percent], [[r[0], r[1], r[2]] for r in rows])
+    if not found.in_ml:
+        printer.say("· the size of a pixel is not known: no volume in mL (--mm-per-pixel)")
+    for flag in found.flags:
+        printer.say(f"· {flag}")
+    printer.say("· research software, not for clinical use")
+    written = [] if out is None else [str(path) for path in echo.save_segmentation(found, out)]
+    for path in written:
+        printer.say(f"wrote {path}")
+    printer.finish(
+        {
+            "file": str(file),
+            "numbers": {name: {"median": a, "interval": b} for _, a, b, name in rows},
+            "confidence": confidence,
+            "ed_frame": found.ed_frame,
+            "es_frame": found.es_frame,
+            "flags": found.flags,
+            "written": written,
+        }
+    )
+
+
+def _rows(found: "Segmentation", confidence: float) -> list[list[Any]]:
+    rows = [
+        ["ejection fraction, %", "ef_percent"],
+        ["heart rate, /min", "heart_rate_per_min"],
+    ]
+    if found.in_ml:
+        rows += [["end-diastolic volume, mL", "edv_ml"], ["end-systolic volume, mL", "esv_ml"]]
+    return [
+        [label, getattr(found, name), [round(x, 1) for x in found.interval(name, confidence)], name]
+        for label, name in rows
+    ]

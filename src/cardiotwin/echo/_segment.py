@@ -1,0 +1,257 @@
+"""From a clip to volumes: masks of every frame, the curve, the beat in it, what to doubt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.ndimage import median_filter
+
+from .._checks import check_number
+from .._errors import InputError
+from ..hemodynamics import Curve, Measurements
+from ._clip import EchoClip
+from ._cycle import N_PHASES, Cycle, find_cycle
+from ._disks import ATRIUM, CAVITY, WALL, Disks, disk_volumes, find_disks
+from ._resize import crop_to_sector, resize
+from ._segmentation_model import SegmentationModel, shipped_model
+from ._segmentation_network import with_neighbours
+
+NEIGHBOUR_MS = 25.0
+"""How far the frames that are seen with another should be from it."""
+
+NEIGHBOURS = 7
+"""Frames whose median a frame is compared with."""
+
+JUMP = 0.12
+"""Relative difference of the long axis from that median beyond which a frame is left out: no
+heart does that from one frame to the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The left ventricle of one clip through the beat.
+
+    Attributes:
+        clip: cropped to its sector and resized to what the network sees.
+        masks: (n_frames, size, size) 1 cavity, 2 wall, 3 left atrium, 0 everything else.
+        disks: long axis and diameters; lengths in pixels where the pixel size is not known.
+        volumes: (n_frames,) by disks of this one plane, mL, or in units of its own (largest 1)
+            where the pixel size is not known; NaN in frames that were left out.
+        cycle: the beat that the volumes repeat.
+        ef_draws: (n_draws,) ejection fraction in percent, with the calibrated error of the
+            network and of seeing one plane only.
+        volume_factors: (n_draws,) the same for volumes: true over seen.
+        flags: what to doubt, one sentence each.
+    """
+
+    clip: EchoClip
+    masks: UInt8[np.ndarray, "n_frames size size"]
+    disks: Disks
+    volumes: Float[np.ndarray, " n_frames"]
+    cycle: Cycle
+    ef_draws: Float[np.ndarray, " n_draws"]
+    volume_factors: Float[np.ndarray, " n_draws"]
+    flags: tuple[str, ...]
+
+    @property
+    def in_ml(self) -> bool:
+        """Whether volumes are in mL: the size of a pixel is known."""
+        return self.clip.mm_per_pixel is not None
+
+    @property
+    def heart_rate_per_min(self) -> float:
+        """As the volumes repeat, or as recorded with the clip."""
+        return self.cycle.heart_rate_per_min
+
+    @property
+    def ef_percent(self) -> float:
+        """Median of the ejection fraction."""
+        return float(np.median(self.ef_draws))
+
+    @property
+    def edv_ml(self) -> float | None:
+        """Median of the largest volume; None where the pixel size is not known."""
+        return self._volume(self.cycle.largest)
+
+    @property
+    def esv_ml(self) -> float | None:
+        """Median of the smallest volume; None where the pixel size is not known."""
+        return self._volume(self.cycle.smallest)
+
+    @property
+    def ed_frame(self) -> int:
+        """Frame of the largest volume."""
+        return int(np.nanargmax(self.volumes))
+
+    @property
+    def es_frame(self) -> int:
+        """Frame of the smallest volume."""
+        return int(np.nanargmin(self.volumes))
+
+    def interval(self, name: str, confidence: float = 0.9) -> tuple[float, float]:
+        """Return the central interval of "ef_percent", "edv_ml", "esv_ml" or the heart rate.
+
+        Args:
+            name: "ef_percent", "edv_ml", "esv_ml" or "heart_rate_per_min".
+            confidence: probability that the truth lies inside.
+
+        Raises:
+            InputError: an unknown name, or a volume without the size of a pixel.
+        """
+        draws = {
+            "ef_percent": self.ef_draws,
+            "heart_rate_per_min": 60.0 / self.cycle.period_s,
+            "edv_ml": self.cycle.largest * self.volume_factors,
+            "esv_ml": self.cycle.smallest * self.volume_factors,
+        }
+        if name not in draws:
+            raise InputError("name", found=repr(name), expected=f"one of {sorted(draws)}")
+        if name.endswith("_ml") and not self.in_ml:
+            raise InputError(
+                "mm_per_pixel",
+                found="a clip whose pixel size is not known",
+                expected="the size of a pixel, for volumes in mL",
+                advice="Give it when reading: read_echo(path, mm_per_pixel=…).",
+            )
+        tail = 50.0 * (1.0 - check_number(confidence, "confidence", above=0, below=1))
+        low, high = np.percentile(draws[name], [tail, 100.0 - tail])
+        return float(low), float(high)
+
+    def measurements(self, **others: Any) -> Measurements:
+        """Return what was seen as measurements, for `identify`.
+
+        With the pixel size known: heart rate, EDV and ESV with their errors, and the volume curve
+        from the beginning of the contraction. Without: heart rate and EF.
+
+        Args:
+            others: further measurements, such as ``systolic_mmhg``.
+        """
+        rate = {"heart_rate_bpm": self.heart_rate_per_min}
+        if not self.in_ml:
+            errors = {"ef_percent": float(self.ef_draws.std())}
+            return Measurements(
+                **{**rate, "ef_percent": self.ef_percent, "errors": errors, **others}
+            )
+        mean = self.cycle.values.mean(0) * float(np.median(self.volume_factors))
+        # Contraction begins about at the largest volume; from there the curve is one beat.
+        own = np.roll(mean, -int(mean.argmax()))[:: N_PHASES // 25]
+        times = np.arange(len(own)) / len(own) * 60.0 / self.heart_rate_per_min
+        spread = float(self.volume_factors.std()) * own + float(np.mean(self.cycle.noise))
+        return Measurements(**{**rate, "volume_curve": Curve(times, own, spread), **others})
+
+    def _volume(self, draws: Float[np.ndarray, " n_draws"]) -> float | None:
+        return float(np.median(draws * self.volume_factors)) if self.in_ml else None
+
+
+def segment(
+    clip: EchoClip,
+    model: SegmentationModel | None = None,
+    *,
+    n_draws: int = 400,
+    seed: int = 0,
+) -> Segmentation:
+    """Find the left ventricle in every frame, its volumes, the beat, and EF with an interval.
+
+    Args:
+        clip: of a view from the apex.
+        model: the one that comes with the package by default.
+        n_draws: from what the clip leaves possible.
+        seed: of the draws.
+
+    Raises:
+        InputError: no ventricle that beats is found.
+
+    >>> from cardiotwin.echo import Phantom
+    >>> one = Phantom(size=64, n_frames=16).clip(2)
+    >>> found = segment(one.clip)
+    >>> abs(found.ef_percent - one.ef_percent) < 15, found.interval("ef_percent")[1] < 100
+    (True, True)
+    """
+    model = shipped_model() if model is None else model
+    small = resize(crop_to_sector(clip), model.size)
+    # Neighbours as far apart as in training, 12 to 40 ms.
+    apart = max(1, round(NEIGHBOUR_MS * small.frame_rate_hz / 1000.0))
+    masks = model.masks(with_neighbours(small.frames, apart))
+    disks = find_disks(masks, small.mm_per_pixel or 1.0)
+    volumes = _without_jumps(disk_volumes(disks), disks.length_mm)
+    if np.isfinite(volumes).sum() < 8:
+        raise InputError(
+            f"clip {clip.name}".strip(),
+            found=f"a left ventricle in {np.isfinite(volumes).sum()} of {clip.n_frames} frames",
+            expected="one in at least eight",
+            advice="Is it a view from the apex, in grey, without zoom on another part?",
+        )
+    if small.mm_per_pixel is None:
+        volumes = volumes / np.nanmax(volumes)
+    period = clip.heart_rate_per_min and 60.0 / clip.heart_rate_per_min
+    times = small.times_ms / 1000.0
+    cycle = find_cycle(times, volumes, period_s=period, n_draws=n_draws, seed=seed)
+    calibration = {**UNCALIBRATED, **model.card.get("calibration", {})}
+    rng = np.random.default_rng([seed, 1])
+    largest, smallest = cycle.extremes()
+    ef = calibration["ef_offset"] + calibration["ef_slope"] * 100.0 * (1.0 - smallest / largest)
+    factor = calibration["volume_factor"] * np.exp(
+        calibration["volume_sd"] * rng.standard_normal(n_draws)
+    )
+    return Segmentation(
+        clip=small,
+        masks=masks,
+        disks=disks,
+        volumes=volumes,
+        cycle=cycle,
+        ef_draws=np.clip(ef + calibration["ef_sd"] * rng.standard_normal(n_draws), 0.0, 100.0),
+        volume_factors=factor,
+        flags=_doubts(small, masks, volumes, cycle, model),
+    )
+
+
+UNCALIBRATED = {
+    "ef_offset": 0.0,
+    "ef_slope": 1.0,
+    "ef_sd": 5.0,
+    "volume_factor": 1.0,
+    "volume_sd": 0.15,
+}
+"""Errors assumed of a model that was not calibrated: EF in points, volumes relative."""
+
+
+def _without_jumps(
+    volumes: Float[np.ndarray, " n"], length: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Return volumes with NaN where the long axis is not that of the frames around."""
+    known = np.isfinite(length)
+    if known.sum() < NEIGHBOURS:
+        return volumes
+    typical = np.full(len(length), np.nan)
+    typical[known] = median_filter(length[known], NEIGHBOURS, mode="nearest")
+    jump = np.abs(length / typical - 1.0) > JUMP
+    return np.where(jump, np.nan, volumes)
+
+
+def _doubts(
+    clip: EchoClip, masks: np.ndarray, volumes: np.ndarray, cycle: Cycle, model: SegmentationModel
+) -> tuple[str, ...]:
+    """Return what makes the result doubtful."""
+    flags = []
+    lost = int(np.isnan(volumes).sum())
+    if lost > 0.1 * len(volumes):
+        flags.append(f"In {lost} of {len(volumes)} frames no ventricle like the others was found.")
+    if cycle.beats_seen < 1.0:
+        flags.append(f"The clip lasts {cycle.beats_seen:.2f} beats: it may miss the extremes.")
+    period = cycle.period_s
+    if period.std() > 0.1 * period.mean():
+        flags.append("The heart rate could not be determined from the clip.")
+    if clip.view is None:
+        flags.append("Nothing tells which view it is; one from the apex is assumed.")
+    around = (masks == WALL).sum() / max(int((masks == CAVITY).sum()), 1)
+    atrium = (masks == ATRIUM).any((1, 2)).mean()
+    if around < 0.2 or atrium < 0.5:
+        flags.append("Wall or atrium are hardly seen: it may not be a view from the apex.")
+    edge = np.zeros(masks.shape[1:], bool)
+    edge[[0, -1]] = edge[:, [0, -1]] = True
+    if (masks == CAVITY)[:, edge].any(1).mean() > 0.2:
+        flags.append("The ventricle reaches the edge of the image: volumes are too small.")
+    if "calibration" not in model.card:
+        flags.append("The model was not calibrated: its errors are assumed, not measured.")
+    return tuple(flags)
