@@ -200,7 +200,7 @@ def check_pixel(mm_per_pixel: Any) -> tuple[float, float] | None:
         )
     advice = "A frame is 80 to 250 mm deep: give mm, not cm or m."
     checked = [
-        check_number(side, "mm_per_pixel", above=0.01, at_most=8, advice=advice) for side in sides
+        check_number(side, "mm_per_pixel", above=0.01, at_most=10, advice=advice) for side in sides
     ]
     return checked[0], checked[-1]
 
