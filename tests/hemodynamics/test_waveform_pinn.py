@@ -146,6 +146,7 @@ def test_elastance_in_the_equations_peaks_at_tmax():
     assert peak == pytest.approx(0.2 + 0.15 * period, rel=0.005)
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_itself_and_a_short_training_says_that_it_has_not_converged():
     _, clinic = reference()
     one, other = (fit_waveforms(clinic, method=SHORT, quiet=True) for _ in range(2))
