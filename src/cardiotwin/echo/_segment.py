@@ -28,6 +28,16 @@ JUMP = 0.12
 heart does that from one frame to the next."""
 
 
+UNCALIBRATED = {
+    "ef_offset": 0.0,
+    "ef_slope": 1.0,
+    "ef_sd": 5.0,
+    "volume_factor": 1.0,
+    "volume_sd": 0.15,
+}
+"""Errors assumed of a model that was not calibrated: EF in points, volumes relative."""
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """The left ventricle of one clip through the beat.
@@ -204,16 +214,6 @@ def segment(
         volume_factors=factor,
         flags=_doubts(small, masks, volumes, cycle, model),
     )
-
-
-UNCALIBRATED = {
-    "ef_offset": 0.0,
-    "ef_slope": 1.0,
-    "ef_sd": 5.0,
-    "volume_factor": 1.0,
-    "volume_sd": 0.15,
-}
-"""Errors assumed of a model that was not calibrated: EF in points, volumes relative."""
 
 
 def _without_jumps(
