@@ -1,6 +1,7 @@
 """The verb ``echo segment`` on a synthetic clip; ``echo train`` where it is short."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ def path(tmp_path_factory):
 
 
 def test_segment_tells_numbers_with_intervals_and_writes_them(cardiotwin, path, tmp_path):
-    answer = cardiotwin("echo", "segment", path, "--out", tmp_path)
+    answer = cardiotwin("echo", "segment", path, "--out", tmp_path, "--confidence", 0.8)
     assert answer.code == 0
     for words in (
         "ejection fraction",
@@ -30,6 +31,7 @@ def test_segment_tells_numbers_with_intervals_and_writes_them(cardiotwin, path, 
     for number in found["numbers"].values():
         low, high = number["interval"]
         assert low <= number["median"] <= high
+    assert json.loads((tmp_path / "segmentation.json").read_text())["confidence"] == 0.8
     with (tmp_path / "volumes.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     volumes = [float(row["volume"] or "nan") for row in rows]

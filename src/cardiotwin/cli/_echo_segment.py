@@ -43,7 +43,7 @@ def segment(
     for flag in found.flags:
         printer.say(f"· {flag}")
     printer.say("· research software, not for clinical use")
-    written = [] if out is None else [str(path) for path in echo.save_segmentation(found, out)]
+    written = [] if out is None else _write(found, out, confidence)
     for path in written:
         printer.say(f"wrote {path}")
     printer.finish(
@@ -57,6 +57,12 @@ def segment(
             "written": written,
         }
     )
+
+
+def _write(found: "Segmentation", out: Path, confidence: float) -> list[str]:
+    from ..echo import save_segmentation
+
+    return [str(path) for path in save_segmentation(found, out, confidence)]
 
 
 def _rows(found: "Segmentation", confidence: float) -> list[list[Any]]:
