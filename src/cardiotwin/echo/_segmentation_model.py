@@ -1,7 +1,6 @@
 """A trained segmentation network with what must be known to use it: size, card, files."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,15 +17,12 @@ from .._checks import check_array, check_file
 from .._errors import InputError
 from .._files import atomic_path
 from .._foreign import foreign_parser
-from .._npz import read_npy
 from .._types import ArrayLike, PathLike
+from ..learning._named_arrays import named_arrays, read_arrays, with_arrays
 from ._segmentation_network import N_SEEN, SegmentationNetwork
 
 FORMAT = "cardiotwin echo segmentation 1"
 JSON, NPZ = "segmentation.json", "segmentation.npz"
-MAX_BYTES = 64 * 2**20
-"""Largest array that is read."""
-
 GROUP = 16
 """Frames that go through the network together: one compiled program for clips of any length."""
 
@@ -80,8 +76,7 @@ class SegmentationModel:
             "size": self.size,
             "card": dict(self.card),
         }
-        leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(self.network, eqx.is_array))
-        arrays = {_name(path): np.asarray(leaf, np.float16) for path, leaf in leaves}
+        arrays = {k: v.astype(np.float16) for k, v in named_arrays(self.network).items()}
         with atomic_path(folder / NPZ) as temporary:
             np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
         with atomic_path(folder / JSON) as temporary:
@@ -97,21 +92,16 @@ class SegmentationModel:
         """
         text = check_file(Path(folder) / JSON, "segmentation model")
         numbers = check_file(Path(folder) / NPZ, "segmentation model")
-        with foreign_parser(text, FORMAT), zipfile.ZipFile(numbers) as archive:
+        read = read_arrays(numbers)
+        with foreign_parser(text, FORMAT):
             content = json.loads(text.read_text(encoding="utf-8"))
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']!r}")
             widths = tuple(int(width) for width in content["widths"])
             if not 2 <= len(widths) <= 6 or not all(4 <= width <= 512 for width in widths):
                 raise ValueError(f"widths {widths}")
-            arrays = {
-                member.filename.removesuffix(".npy"): read_npy(
-                    archive, member, numbers, max_bytes=MAX_BYTES
-                )
-                for member in archive.infolist()
-            }
             blank = SegmentationNetwork(widths, key=jax.random.key(0))
-            network = _filled(blank, arrays)
+            network = with_arrays(blank, {k: v.astype(np.float32) for k, v in read.items()})
             return cls(network, widths, int(content["size"]), dict(content["card"]))
 
 
@@ -137,21 +127,3 @@ def _labels(
     network: SegmentationNetwork, frames: Float[Array, "n h w seen"]
 ) -> UInt8[Array, "n h w"]:
     return jnp.argmax(network(frames / 255.0), -1).astype(jnp.uint8)
-
-
-def _name(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".")
-
-
-def _filled(blank: SegmentationNetwork, arrays: dict[str, np.ndarray]) -> SegmentationNetwork:
-    """Return the network with the arrays of a file, which must be those that belong there."""
-    trained, static = eqx.partition(blank, eqx.is_array)
-    leaves = jax.tree_util.tree_leaves_with_path(trained)
-    wanted = {_name(path): leaf.shape for path, leaf in leaves}
-    found = {name: array.shape for name, array in arrays.items()}
-    if wanted != found:
-        raise ValueError(f"arrays {found}, not {wanted}")
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise ValueError("weights that are not finite")
-    filled = [jnp.asarray(arrays[_name(path)], jnp.float32) for path, _ in leaves]
-    return eqx.combine(jax.tree.unflatten(jax.tree.structure(trained), filled), static)
