@@ -10,11 +10,10 @@ from .._checks import check_array, check_count
 from .._errors import InputError
 from .._types import ArrayLike
 from ._clip import check_pixel
+from ._labels import ATRIUM, CAVITY, WALL
 
 N_DISKS = 20
 """As the American Society of Echocardiography recommends (Lang et al. 2015)."""
-
-CAVITY, WALL, ATRIUM = 1, 2, 3
 
 
 class Disks(NamedTuple):

@@ -9,10 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ._heart_shape import Shape, ventricle
+from ._labels import ATRIUM, CAVITY, WALL
 from ._tissue_map import (
-    LEFT_ATRIUM,
-    LV_CAVITY,
-    LV_WALL,
     Motion,
     Points,
     Surroundings,
@@ -61,7 +59,7 @@ class Rendered(NamedTuple):
 
     Attributes:
         frames: (n_frames, size, size) grey levels.
-        masks: (n_frames, size, size) labels `LV_CAVITY`, `LV_WALL`, `LEFT_ATRIUM`, else 0.
+        masks: (n_frames, size, size) labels `CAVITY`, `WALL`, `ATRIUM`, else 0.
         sector: (size, size) whether the pixel lies in the fan.
         mm_per_pixel: side of a pixel.
         missed: share of the long axis that the plane misses in the first frame.
@@ -115,7 +113,7 @@ def render(
     """
     n_frames = len(volumes_ml)
     stage = _set_up(scene, key, size)
-    frames, masks, missed = [], [], []
+    frames, masks, unseen = [], [], []
     for start in range(0, n_frames, CHUNK):
         rows = np.minimum(np.arange(start, start + CHUNK), n_frames - 1)
         moved, corners, gone = _move(
@@ -129,13 +127,13 @@ def render(
         field = _echoes(scene, stage, corners, _met(scene, stage.points, moved))
         frames.append(_picture(scene.scanner, stage, corners, field))
         masks.append(_label(scene, stage.pixels, moved))
-        missed.append(float(gone))
+        unseen.append(gone)
     return Rendered(
         np.concatenate(frames)[:n_frames],
         np.concatenate(masks)[:n_frames],
         np.asarray(stage.sector),
         float(stage.mm_per_pixel),
-        missed[0],
+        float(unseen[0]),
     )
 
 
@@ -242,9 +240,9 @@ def _picture(scanner: Scanner, stage: _Stage, corners: Any, field: Any) -> Any:
 def _label(scene: Scene, pixels: Points, moved: Motion) -> Any:
     """Return the masks of all frames."""
     found = jax.vmap(lambda motion: tissue(scene.shape, scene.around, pixels, motion))(moved)
-    masks = jnp.where(found.atrium > 0.5, LEFT_ATRIUM, 0)
-    masks = jnp.where(found.wall > 0.5, LV_WALL, masks)
-    return jnp.where(found.cavity > 0.5, LV_CAVITY, masks).astype(jnp.uint8)
+    masks = jnp.where(found.atrium > 0.5, ATRIUM, 0)
+    masks = jnp.where(found.wall > 0.5, WALL, masks)
+    return jnp.where(found.cavity > 0.5, CAVITY, masks).astype(jnp.uint8)
 
 
 def _in_heart(pose: Pose, x: Any, z: Any) -> tuple[Any, Any]:

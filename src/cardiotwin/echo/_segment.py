@@ -12,7 +12,8 @@ from .._errors import InputError
 from ..hemodynamics import Curve, Measurements
 from ._clip import EchoClip
 from ._cycle import N_PHASES, Cycle, find_cycle
-from ._disks import ATRIUM, CAVITY, WALL, Disks, disk_volumes, find_disks
+from ._disks import Disks, disk_volumes, find_disks
+from ._labels import ATRIUM, CAVITY, WALL
 from ._resize import crop_to_sector, resize
 from ._segmentation_model import SegmentationModel, shipped_model
 from ._segmentation_network import with_neighbours

@@ -10,12 +10,10 @@ from jaxtyping import Array, Float, UInt8
 
 from .._types import ArrayLike
 from ._convolutions import Block, Convolution, doubled, folded, halved, unfolded
+from ._labels import LABELS
 
 N_SEEN = 3
 """Frames that are looked at together."""
-
-LABELS = ("background", "cavity", "wall", "atrium")
-"""What a pixel can be, in the order of the labels of masks."""
 
 
 class SegmentationNetwork(eqx.Module):

@@ -15,10 +15,11 @@ from .._provenance import make_provenance
 from .._types import PathLike
 from ..learning import Adam, CosineDecay, StreamResult, train_on_stream
 from ._augmentation import augmented
+from ._labels import LABELS
 from ._phantom import Phantom
 from ._phantom_patients import Patient
 from ._segmentation_model import SegmentationModel
-from ._segmentation_network import LABELS, N_SEEN, SegmentationNetwork
+from ._segmentation_network import N_SEEN, SegmentationNetwork
 
 Frames = tuple[UInt8[np.ndarray, "n h w seen"], UInt8[np.ndarray, "n h w"]]
 """Frames with their neighbours, and masks."""

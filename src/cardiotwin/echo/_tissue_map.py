@@ -9,9 +9,6 @@ from ._heart_shape import CENTRE, N_ANGLES, Shape, Ventricle
 EDGE_MM = 0.6
 """Half of the transition between two tissues."""
 
-LV_CAVITY, LV_WALL, LEFT_ATRIUM = 1, 2, 3
-"""Labels of masks, as CAMUS numbers them; 0 is everything else."""
-
 
 class Surroundings(NamedTuple):
     """Everything around the left ventricle; a batch has leading axes.
@@ -157,7 +154,7 @@ def tissue(shape: Shape, around: Surroundings, points: Points, motion: Motion) -
     wall = (shell - cavity).clip(0) * (wall_ed > 0.5)
     atrium, atrium_wall, deep = _left_atrium(shape, around, points, motion)
     right, right_wall = _right_heart(shape, around, points, motion, outer)
-    free = (1.0 - shell) * (1.0 - atrium)
+    free, atrial = (1.0 - shell) * (1.0 - atrium), atrium * (1.0 - shell)
 
     level = around.background_db
     level = _over(level, free * _soft(deep), around.deep_db)
@@ -171,11 +168,11 @@ def tissue(shape: Shape, around: Surroundings, points: Points, motion: Motion) -
     weak = around.fibre_db * (1.0 - points.along**2)
     level = _over(level, wall, -weak)
     level = _over(level, cavity * (1.0 - atrium), around.blood_db)
-    level = _over(level, atrium * (1.0 - shell), around.blood_db + 1.0)
+    level = _over(level, atrial, around.blood_db + 1.0)
     level = _over(level, _papillary(around, points, motion) * cavity, -weak - 2.0)
     level = _over(level, _leaflets(around, points, motion), around.valve_db)
-    blood = jnp.maximum(jnp.maximum(cavity, atrium * (1 - shell)), free * right)
-    return Tissue(u, v, level, cavity, wall, atrium * (1.0 - shell), blood)
+    blood = jnp.maximum(jnp.maximum(cavity, atrial), free * right)
+    return Tissue(u, v, level, cavity, wall, atrial, blood)
 
 
 def _look_up(points: Points, table: Any) -> Any:

@@ -23,7 +23,7 @@ from ._display import make_display
 from ._objective import Problem
 from ._optimizer import Advance, Optimizer, settle
 from ._stopping import seconds_left
-from ._train import SECONDS_BETWEEN_CHECKPOINTS, interrupts, start_log, write_log
+from ._train import SECONDS_BETWEEN_CHECKPOINTS, interrupts, joined, start_log, write_log
 
 Losses = Callable[[Any, Any, Any], dict[str, Any]]
 """``losses(parameters, batch, key)``: parts by name whose sum is made small, pure JAX."""
@@ -87,8 +87,7 @@ class _Progress:
 
     def history(self) -> dict[str, np.ndarray]:
         """Return the losses of all steps by name."""
-        names = self.losses[0] if self.losses else {}
-        return {name: np.concatenate([own[name] for own in self.losses]) for name in names}
+        return joined(self.losses)
 
     def arrays(self) -> dict[str, Any]:
         """Return all of it for a checkpoint."""
@@ -237,7 +236,7 @@ def train_on_stream(
         if checkpoint is not None:
             checkpoints.save(checkpoint, {**checkpoints.pack(tuple(state)), **progress.arrays()})
 
-    def look(state: "_State") -> "_State":
+    def look(state: _State) -> _State:
         if validate is None or select is None:
             return state
         numbers = {k: float(v) for k, v in validate(eqx.combine(state.mean, rest)).items()}

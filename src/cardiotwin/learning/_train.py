@@ -178,7 +178,7 @@ def train(
 
     def save() -> None:
         if checkpoint is not None:
-            history = {f"history_{k}": v for k, v in _joined(blocks).items()}
+            history = {f"history_{k}": v for k, v in joined(blocks).items()}
             counters = {"step": step, "seconds": seconds}
             checkpoints.save(checkpoint, {**checkpoints.pack(run), **history, **counters})
 
@@ -222,7 +222,7 @@ def train(
     final = run.parameters if keep_best is None else run.best
     return TrainingResult(
         parameters=eqx.combine(on_first(mesh, final), kept, static),
-        history=_joined(blocks),
+        history=joined(blocks),
         step=step,
         stopped=str(stopped),
         seconds=seconds,
@@ -240,7 +240,7 @@ def _why_over(
             f"the loss or its gradient was not finite at step {step - 1}; the parameters are the "
             "last good ones. Try a smaller learning rate, a warm-up, or other weights of the parts"
         )
-    reason = stop.reason(_joined(blocks)) if stop is not None and blocks else None
+    reason = stop.reason(joined(blocks)) if stop is not None and blocks else None
     if reason is None and step >= steps:
         reason = f"all {steps} steps done"
         if dead.any():
@@ -292,7 +292,8 @@ def interrupts() -> Any:
         signal.signal(signal.SIGINT, before)
 
 
-def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the losses of blocks in a row, by name."""
     names = blocks[0] if blocks else {}
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 

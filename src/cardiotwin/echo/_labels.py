@@ -1,0 +1,6 @@
+"""What a pixel of a mask can be, numbered as CAMUS does."""
+
+LABELS = ("background", "cavity", "wall", "atrium")
+"""Names in the order of the numbers; cavity and wall are those of the left ventricle."""
+
+CAVITY, WALL, ATRIUM = 1, 2, 3
