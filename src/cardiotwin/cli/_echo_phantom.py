@@ -15,7 +15,7 @@ def phantom(
     ],
     n: Annotated[int, typer.Option("--n", min=1, help="Clips.")] = 10,
     views: Annotated[
-        str, typer.Option(help="A4C, A2C or both, separated by a comma: a clip each a patient.")
+        str, typer.Option(help="Of A4C, A2C, PSAX, separated by commas: a clip each a patient.")
     ] = "A4C,A2C",
     size: Annotated[int, typer.Option(help="Pixels of a side.")] = 112,
     frames: Annotated[

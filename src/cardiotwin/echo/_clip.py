@@ -11,8 +11,11 @@ from .._checks import check_array, check_choice, check_indices, check_number, fr
 from .._errors import InputError
 from .._types import ArrayLike
 
-VIEWS = ("A2C", "A4C")
+APICAL = ("A2C", "A4C")
 """Views from the apex: two chambers, four chambers."""
+
+VIEWS = (*APICAL, "PSAX")
+"""Views that a clip can be of; PSAX is the parasternal short axis, from which no volume is read."""
 
 SMALLEST_SIDE = 32
 """Pixels; below it the wall of the ventricle is narrower than two pixels."""
@@ -27,7 +30,7 @@ class EchoClip:
         times_ms: (n_frames,) rising times of the frames in ms.
         mm_per_pixel: height and width of a pixel in mm, one number if it is square, or None
             where nothing tells: then no volume in mL can be had.
-        view: "A4C" or "A2C", or None where nothing tells.
+        view: "A4C", "A2C" or "PSAX", or None where nothing tells.
         heart_rate_per_min: as recorded with the clip, or None.
         sector: (height, width) true where ultrasound looked; everywhere if left out. Outside of
             it frames are black: text and marks burned in there are gone.

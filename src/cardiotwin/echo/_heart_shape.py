@@ -92,6 +92,18 @@ def ventricle(shape: Shape, volumes_ml: Any, edv_ml: Any) -> Ventricle:
         volumes_ml: (n_frames,) of the cavity.
         edv_ml: at which the shape is that of end-diastole.
     """
+    length, here, there = half_widths(shape, volumes_ml, edv_ml)
+    return _sides(shape, length, here, there)
+
+
+def half_widths(shape: Shape, volumes_ml: Any, edv_ml: Any) -> tuple[Any, Any, Any]:
+    """Return the long axis and the largest half-widths of the plane and of that at right angles.
+
+    Args:
+        shape: the heart.
+        volumes_ml: (n_frames,) of the cavity.
+        edv_ml: at which the shape is that of end-diastole.
+    """
     volume = jnp.asarray(volumes_ml) * 1000.0
     ratio = jnp.asarray(volumes_ml) / edv_ml
     length = shape.length_mm * ratio**shape.longitudinal
@@ -104,7 +116,7 @@ def ventricle(shape: Shape, volumes_ml: Any, edv_ml: Any) -> Ventricle:
     share = ratio ** (shape.asynergy * (1.0 - shape.longitudinal))
     here = jnp.sqrt(product * shape.eccentricity * share)
     there = product / here
-    return _sides(shape, length, here, there)
+    return length, here, there
 
 
 def _sides(shape: Shape, length: Any, here: Any, there: Any) -> Ventricle:

@@ -37,13 +37,14 @@ class PhantomClip:
     Attributes:
         clip: what a reader would give.
         masks: (n_frames, height, width) 1 cavity of the left ventricle, 2 its wall, 3 left atrium,
-            0 everything else.
+            0 everything else; the cavity of a short axis holds the papillary muscles.
         volumes_ml: (n_frames,) of the left ventricle, true in three dimensions.
         circulation: the patient's parameters.
         patient: number of the patient; clips of several views share it.
         edv_ml, esv_ml: largest and smallest volume of the patient's beat.
         heart_rate_per_min: beats that pass between the first and the last frame, per time.
-        foreshortening: share of the long axis that the plane of the image misses, first frame.
+        foreshortening: share of the long axis that the plane of the image misses, first frame; 1
+            in the short axis.
     """
 
     clip: EchoClip
@@ -64,7 +65,7 @@ class PhantomClip:
 
 @dataclass(frozen=True)
 class Phantom:
-    """Generator of synthetic clips from the apex.
+    """Generator of synthetic clips, from the apex and of the short axis.
 
     A circulation drawn from priors gives the volume of the ventricle at every instant; a shape
     with exactly that volume, walls that keep theirs, valve, atria and right ventricle follow;
@@ -72,7 +73,8 @@ class Phantom:
     give the image. Shapes, poses and settings of the scanner are drawn anew for every clip.
 
     Args:
-        views: a clip of each of these for every patient.
+        views: a clip of each of these for every patient; "PSAX" is the short axis at the level of
+            the papillary muscles, which stands for all that is not seen from the apex.
         size: pixels of a side.
         frame_rates_hz: lowest and highest.
         beats: shortest and longest clip, in beats.

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ._heart_shape import Shape, ventricle
+from ._heart_shape import CENTRE, Shape, ventricle
 from ._labels import ATRIUM, CAVITY, WALL
+from ._short_axis import AroundRing, Ring, ring_tissue, rings
 from ._tissue_map import (
     Motion,
     Points,
     Surroundings,
+    Tissue,
     locate,
     motions,
     tissue,
@@ -37,7 +39,8 @@ class Pose(NamedTuple):
     """Where the heart lies under the probe; a batch has leading axes.
 
     Attributes:
-        apex_mm: (2,) sideways and downward from the face of the probe to the true apex.
+        apex_mm: (2,) sideways and downward from the face of the probe to the true apex; in the
+            short axis to the middle of the ring.
         lean: angle of the long axis from the vertical, base to the right positive, radians.
     """
 
@@ -49,7 +52,7 @@ class Scene(NamedTuple):
     """All that a synthetic clip is made of but the volumes; a batch has leading axes."""
 
     shape: Shape
-    around: Surroundings
+    around: Surroundings | AroundRing
     pose: Pose
     scanner: Scanner
 
@@ -62,7 +65,8 @@ class Rendered(NamedTuple):
         masks: (n_frames, size, size) labels `CAVITY`, `WALL`, `ATRIUM`, else 0.
         sector: (size, size) whether the pixel lies in the fan.
         mm_per_pixel: side of a pixel.
-        missed: share of the long axis that the plane misses in the first frame.
+        missed: share of the long axis that the plane misses in the first frame; the short axis
+            misses all of it.
     """
 
     frames: Any
@@ -117,7 +121,7 @@ def render(
     for start in range(0, n_frames, CHUNK):
         rows = np.minimum(np.arange(start, start + CHUNK), n_frames - 1)
         moved, corners, gone = _move(
-            scene.shape,
+            scene,
             np.float32(volumes_ml[rows]),
             np.float32(edv_ml),
             np.float32(opened[rows]),
@@ -139,26 +143,30 @@ def render(
 
 @jax.jit
 def _move(
-    shape: Shape, volumes_ml: Any, edv_ml: Any, opened: Any, key: Any, rows: Any
-) -> tuple[Motion, Any, Any]:
+    scene: Scene, volumes_ml: Any, edv_ml: Any, opened: Any, key: Any, rows: Any
+) -> tuple[Motion | Ring, Any, Any]:
     """Return how frames have moved, (n, 2, 2) corners of their noise, the part not seen."""
-    heart = ventricle(shape, volumes_ml, edv_ml)
-    moved = motions(heart, ventricle(shape, jnp.reshape(edv_ml, (1,)), edv_ml), opened)
+    shape = scene.shape
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
     draw = partial(jax.random.randint, shape=(2, 2), minval=0, maxval=N_TEXTURE)
-    return moved, jax.vmap(draw)(keys), heart.left[0, 0, 0] / heart.length_mm[0]
+    corners = jax.vmap(draw)(keys)
+    if isinstance(scene.around, AroundRing):
+        return rings(shape, scene.around, volumes_ml, edv_ml), corners, jnp.ones(())
+    heart = ventricle(shape, volumes_ml, edv_ml)
+    moved = motions(heart, ventricle(shape, jnp.reshape(edv_ml, (1,)), edv_ml), opened)
+    return moved, corners, heart.left[0, 0, 0] / heart.length_mm[0]
 
 
 @partial(jax.jit, static_argnames=("size",))
 def _set_up(scene: Scene, key: Any, size: int) -> _Stage:
-    shape, _, pose, scanner = scene
+    shape, scanner = scene.shape, scene.scanner
     own = textures(key)
     n_ranges, n_beams = int(1.25 * size), int(0.8 * size)
     depth = (jnp.arange(n_ranges) + 0.5)[:, None] / n_ranges
     side = (jnp.arange(n_beams) + 0.5)[None, :] / n_beams * 2.0 - 1.0
     angle, far = side * scanner.half_angle, depth * scanner.depth_mm
-    u, v = _in_heart(pose, far * jnp.sin(angle), far * jnp.cos(angle))
-    turn = angle - pose.lean + 0.0 * far
+    u, v = _in_heart(scene, far * jnp.sin(angle), far * jnp.cos(angle))
+    turn = angle - scene.pose.lean + 0.0 * far
     points = locate(shape, u, v, jnp.cos(turn), jnp.sin(turn))
 
     mm_per_pixel = scanner.depth_mm * jnp.maximum(1.0, 2.0 * jnp.sin(scanner.half_angle)) / size
@@ -171,7 +179,7 @@ def _set_up(scene: Scene, key: Any, size: int) -> _Stage:
     return _Stage(
         own=own,
         points=points,
-        pixels=locate(shape, *_in_heart(pose, x, z), 0.0, 0.0),
+        pixels=locate(shape, *_in_heart(scene, x, z), 0.0, 0.0),
         gain=gain_db(scanner, own, depth, side),
         still=_standing(scanner, own, depth, side),
         depth=depth,
@@ -191,11 +199,11 @@ class _Met(NamedTuple):
 
 
 @jax.jit
-def _met(scene: Scene, points: Points, moved: Motion) -> _Met:
+def _met(scene: Scene, points: Points, moved: Motion | Ring) -> _Met:
     """Return the tissue at all samples of the beams in every frame."""
 
-    def meet(motion: Motion) -> _Met:
-        found = tissue(scene.shape, scene.around, points, motion)
+    def meet(motion: Motion | Ring) -> _Met:
+        found = _tissue(scene, points, motion)
         return _Met(found.u, found.v, found.decibel, found.blood)
 
     return jax.vmap(meet)(moved)
@@ -237,19 +245,31 @@ def _picture(scanner: Scanner, stage: _Stage, corners: Any, field: Any) -> Any:
 
 
 @jax.jit
-def _label(scene: Scene, pixels: Points, moved: Motion) -> Any:
+def _label(scene: Scene, pixels: Points, moved: Motion | Ring) -> Any:
     """Return the masks of all frames."""
-    found = jax.vmap(lambda motion: tissue(scene.shape, scene.around, pixels, motion))(moved)
+    found = jax.vmap(lambda motion: _tissue(scene, pixels, motion))(moved)
     masks = jnp.where(found.atrium > 0.5, ATRIUM, 0)
     masks = jnp.where(found.wall > 0.5, WALL, masks)
     return jnp.where(found.cavity > 0.5, CAVITY, masks).astype(jnp.uint8)
 
 
-def _in_heart(pose: Pose, x: Any, z: Any) -> tuple[Any, Any]:
+def _tissue(scene: Scene, points: Points, moved: Any) -> Tissue:
+    """Return the tissue at the points in one frame, by the kind of the scene."""
+    if isinstance(scene.around, AroundRing):
+        return ring_tissue(scene.shape, scene.around, points, moved)
+    return tissue(scene.shape, scene.around, points, moved)
+
+
+def _in_heart(scene: Scene, x: Any, z: Any) -> tuple[Any, Any]:
     """Return coordinates (u, v) of the heart of points of the image."""
+    pose = scene.pose
     x, z = x - pose.apex_mm[0], z - pose.apex_mm[1]
     cos, sin = jnp.cos(pose.lean), jnp.sin(pose.lean)
-    return z * cos + x * sin, x * cos - z * sin
+    along, across = z * cos + x * sin, x * cos - z * sin
+    if isinstance(scene.around, AroundRing):
+        # From the middle of the ring, which is where directions are counted from.
+        along += CENTRE * scene.shape.length_mm
+    return along, across
 
 
 def _standing(scanner: Scanner, own: Textures, depth: Any, side: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._heart_shape import Shape
 from ._phantom_image import Pose, Scene
+from ._short_axis import AroundRing
 from ._tissue_map import Surroundings
 from ._ultrasound import Scanner
 
@@ -62,9 +63,11 @@ def draw_scene(rng: np.random.Generator, heart: Heart, view: str, stenosis: floa
     Args:
         rng: source of randomness.
         heart: the patient's.
-        view: "A4C" or "A2C".
+        view: "A4C", "A2C" or "PSAX".
         stenosis: how much less the leaflets open, 0 to 1.
     """
+    if view == "PSAX":
+        return _draw_short_axis(rng, heart)
     four = view == "A4C"
     own, other = (0, 1) if four else (1, 0)
     sign = 1.0 if four else -1.0
@@ -93,6 +96,51 @@ def draw_scene(rng: np.random.Generator, heart: Heart, view: str, stenosis: floa
     return jax.tree.map(np.float32, scene)
 
 
+def _draw_short_axis(rng: np.random.Generator, heart: Heart) -> Scene:
+    """Return a short axis of a heart; its widths are those that the two views from the apex see."""
+    normal, between = rng.standard_normal, rng.uniform
+    shape = Shape(
+        length_mm=heart.length_mm,
+        widest=heart.widest,
+        pointed=heart.pointed,
+        bumps=heart.bumps[0],
+        other_bumps=heart.bumps[1].mean(0),
+        bend=0.0,
+        eccentricity=heart.eccentricity,
+        longitudinal=heart.longitudinal,
+        asynergy=heart.asynergy,
+        tilt=0.0,
+        wall_mm=heart.wall_mm,
+    )
+    # Seen from the front of the chest: the muscles at 4 and 8 o'clock, the right heart left above.
+    muscles = [
+        [np.radians(side * between(105.0, 145.0)), between(4.0, 7.0), between(0.2, 1.1)]
+        for side in (1.0, -1.0)
+    ]
+    around = AroundRing(
+        level=between(0.42, 0.62),
+        waves=0.02 * normal((2, 2)),
+        right_mm=between(12.0, 28.0) * (rng.random() < 0.9),
+        right_angle=np.radians(-between(35.0, 75.0)),
+        right_reach=np.radians(between(60.0, 85.0)),
+        papillary=np.array(muscles),
+        blood_db=between(-24.0, -13.0),
+        background_db=between(-8.0, 0.0),
+        pericardium_db=between(4.0, 14.0),
+        fibre_db=between(2.0, 9.0),
+        patches_db=between(4.0, 9.0),
+    )
+    # A cylinder of the largest volume would have this radius.
+    outer = 0.3 * heart.length_mm + heart.wall_mm
+    middle = outer + between(20.0, 42.0)
+    pose = Pose(
+        apex_mm=np.array([rng.normal(2.0, 5.0), middle]),
+        lean=rng.normal(0.0, 0.35),
+    )
+    scanner = draw_scanner(rng, middle + outer + between(8.0, 40.0))
+    return jax.tree.map(np.float32, Scene(shape, around, pose, scanner))
+
+
 def _draw_surroundings(
     rng: np.random.Generator, heart: Heart, four: bool, stenosis: float
 ) -> Surroundings:
@@ -106,12 +154,12 @@ def _draw_surroundings(
         leaflets=np.array([between(0.55, 0.7), between(0.35, 0.5)]),
         opening=between(1.0, 1.4) * (1.0 - 0.6 * stenosis),
         papillary=np.array([between(0.4, 0.6), between(4.0, 9.0), rng.choice([-1.0, 0.0, 1.0])]),
-        blood_db=between(-32.0, -15.0),
+        blood_db=between(-24.0, -13.0),
         background_db=between(-8.0, 0.0),
         pericardium_db=between(4.0, 14.0),
         valve_db=between(2.0, 10.0),
         deep_db=between(0.0, 10.0),
-        fibre_db=between(2.0, 14.0),
+        fibre_db=between(2.0, 9.0),
         patches_db=between(4.0, 9.0),
     )
 
@@ -119,10 +167,10 @@ def _draw_surroundings(
 def draw_scanner(rng: np.random.Generator, depth_mm: float) -> Scanner:
     """Return the settings of a scanner for a depth."""
     between = rng.uniform
-    # One shadow in the fan in four clips of ten, one at a side, of lung or rib, in all.
+    # One shadow in the fan in three clips of ten, one at a side, of lung or rib, in all.
     shadows = [
-        [between(-1, 1), between(0.1, 0.3), between(5, 60), between(0, 25) * (rng.random() < 0.4)],
-        [rng.choice([-1.0, 1.0]), between(0.1, 0.3), between(5, 60), between(5, 25)],
+        [between(-1, 1), between(0.1, 0.3), between(5, 60), between(0, 20) * (rng.random() < 0.3)],
+        [rng.choice([-1.0, 1.0]), between(0.1, 0.3), between(5, 60), between(3, 14)],
     ]
     return Scanner(
         depth_mm=depth_mm,
@@ -132,16 +180,16 @@ def draw_scanner(rng: np.random.Generator, depth_mm: float) -> Scanner:
         pulse_mm=between(0.4, 0.9),
         lobes_db=between(-34.0, -24.0),
         compound=between(0.0, 0.8),
-        floor_db=between(-36.0, -16.0),
-        range_db=between(38.0, 55.0),
-        gamma=between(0.7, 1.6),
-        slope_db=rng.normal(-2.0, 4.0),
-        edge_db=between(0.0, 20.0),
+        floor_db=between(-40.0, -24.0),
+        range_db=between(45.0, 65.0),
+        gamma=between(0.75, 1.5),
+        slope_db=rng.normal(-1.0, 3.0),
+        edge_db=between(0.0, 13.0),
         depth_db=between(1.0, 3.0),
         angle_db=between(1.0, 5.0),
         near_db=between(0.0, 12.0),
         near_mm=between(4.0, 10.0),
-        haze_db=between(-34.0, -10.0),
-        noise_db=between(-36.0, -16.0),
+        haze_db=between(-27.0, -13.0),
+        noise_db=between(-32.0, -16.0),
         shadows=np.array(shadows),
     )

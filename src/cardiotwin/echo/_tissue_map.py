@@ -131,7 +131,7 @@ class Tissue(NamedTuple):
 
 def tissue(shape: Shape, around: Surroundings, points: Points, motion: Motion) -> Tissue:
     """Return the tissue at the points in one frame."""
-    border, border_ed = _look_up(points, motion.radius), _look_up(points, motion.radius_ed)
+    border, border_ed = look_up(points, motion.radius), look_up(points, motion.radius_ed)
     wall_ed = _wall_thickness(shape, points, motion)
     # Material: areas beyond the border are kept, those of the wall but for the thickening.
     section = (border_ed + wall_ed) ** 2 - border_ed**2
@@ -148,45 +148,45 @@ def tissue(shape: Shape, around: Surroundings, points: Points, motion: Motion) -
     centre = CENTRE * shape.length_mm
     u, v = centre + (points.u - centre) * scale, points.v * scale
 
-    cavity = _soft(border - points.distance)
+    cavity = soft(border - points.distance)
     outer = jnp.sqrt(border**2 + section * motion.thickening)
-    shell = _soft(outer - points.distance)
+    shell = soft(outer - points.distance)
     wall = (shell - cavity).clip(0) * (wall_ed > 0.5)
     atrium, atrium_wall, deep = _left_atrium(shape, around, points, motion)
     right, right_wall = _right_heart(shape, around, points, motion, outer)
     free, atrial = (1.0 - shell) * (1.0 - atrium), atrium * (1.0 - shell)
 
     level = around.background_db
-    level = _over(level, free * _soft(deep), around.deep_db)
+    level = over(level, free * soft(deep), around.deep_db)
     # Where the right heart lies against the septum there is no pericardium.
     bare = jnp.where(points.angle < 0.0, 1.0 - around.right, 1.0) * (jnp.abs(points.angle) > 0.3)
     pericardium = jnp.exp(-(((points.distance - outer - 2.0) / 2.2) ** 2)) * bare
-    level = _over(level, free * pericardium, around.pericardium_db)
-    level = _over(level, free * right_wall, -2.0)
-    level = _over(level, free * right, around.blood_db + 2.0)
-    level = _over(level, atrium_wall * (1.0 - shell), 0.0)
+    level = over(level, free * pericardium, around.pericardium_db)
+    level = over(level, free * right_wall, -2.0)
+    level = over(level, free * right, around.blood_db + 2.0)
+    level = over(level, atrium_wall * (1.0 - shell), 0.0)
     weak = around.fibre_db * (1.0 - points.along**2)
-    level = _over(level, wall, -weak)
-    level = _over(level, cavity * (1.0 - atrium), around.blood_db)
-    level = _over(level, atrial, around.blood_db + 1.0)
-    level = _over(level, _papillary(around, points, motion) * cavity, -weak - 2.0)
-    level = _over(level, _leaflets(around, points, motion), around.valve_db)
+    level = over(level, wall, -weak)
+    level = over(level, cavity * (1.0 - atrium), around.blood_db)
+    level = over(level, atrial, around.blood_db + 1.0)
+    level = over(level, _papillary(around, points, motion) * cavity, -weak - 2.0)
+    level = over(level, _leaflets(around, points, motion), around.valve_db)
     blood = jnp.maximum(jnp.maximum(cavity, atrial), free * right)
     return Tissue(u, v, level, cavity, wall, atrial, blood)
 
 
-def _look_up(points: Points, table: Any) -> Any:
+def look_up(points: Points, table: Any) -> Any:
     low = table[points.bin]
     high = table[(points.bin + 1) % N_ANGLES]
     return low + points.share * (high - low)
 
 
-def _soft(inside_mm: Any) -> Any:
+def soft(inside_mm: Any) -> Any:
     """Return 1 well inside, 0 well outside, with a narrow ramp between."""
     return jnp.clip(0.5 + inside_mm / (2 * EDGE_MM), 0.0, 1.0)
 
 
-def _over(below: Any, cover: Any, level: Any) -> Any:
+def over(below: Any, cover: Any, level: Any) -> Any:
     """Return brightness where something covers a part of what lies below."""
     return below + jnp.clip(cover, 0.0, 1.0) * (level - below)
 
@@ -217,9 +217,9 @@ def _left_atrium(
     wide = half * (1.0 + (around.atrium_width - 1.0) * jnp.sin(jnp.pi * depth.clip(0, 1) * 0.8))
     reach = wide * jnp.sqrt(jnp.clip(1.0 - jnp.clip(depth, 0, 1) ** 4, 0.0, 1.0))
     sideways = jnp.abs(points.v - middle[1])
-    below = _soft(points.u - floor)
-    blood = _soft(reach - sideways) * below * (depth < 1.0)
-    wall = _soft(reach + 3.0 - sideways) * below * _soft(roof + 3.0 - points.u)
+    below = soft(points.u - floor)
+    blood = soft(reach - sideways) * below * (depth < 1.0)
+    wall = soft(reach + 3.0 - sideways) * below * soft(roof + 3.0 - points.u)
     return blood, wall, points.u - roof - 4.0
 
 
@@ -242,17 +242,17 @@ def _right_heart(
     # The tricuspid annulus lies a little nearer to the apex than the mitral one.
     ring = jnp.exp(-(((points.u - base + 5.0) / 1.2) ** 2)) * (1.0 - motion.open)
     here = around.right * left
-    blood = _soft(wide - beside) * _soft(beside) * here * (points.u < roof) * (1.0 - ring)
-    wall = _soft(wide + 4.0 - beside) * _soft(beside) * here * _soft(roof + 3.0 - points.u)
+    blood = soft(wide - beside) * soft(beside) * here * (points.u < roof) * (1.0 - ring)
+    wall = soft(wide + 4.0 - beside) * soft(beside) * here * soft(roof + 3.0 - points.u)
     return blood * (along > 0), wall * (along > 0)
 
 
 def _papillary(around: Surroundings, points: Points, motion: Motion) -> Any:
     """Return a papillary muscle: a bump of the wall that reaches into the cavity."""
     level, reach, side = around.papillary
-    border = _look_up(points, motion.radius)
+    border = look_up(points, motion.radius)
     at = jnp.exp(-(((points.u / motion.axis_mm - level) / 0.09) ** 2))
-    return _soft(points.distance - border + reach * at) * (at > 0.2) * (side * points.angle > 0)
+    return soft(points.distance - border + reach * at) * (at > 0.2) * (side * points.angle > 0)
 
 
 def _leaflets(around: Surroundings, points: Points, motion: Motion) -> Any:
