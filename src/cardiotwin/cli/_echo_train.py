@@ -36,7 +36,8 @@ def train(
         raise typer.Exit(130)
     # As it will be read: half precision included.
     model.save(folder)
-    model = echo.calibrate(echo.SegmentationModel.load(folder), n=calibration, quiet=quiet)
+    model = echo.fit_view(echo.SegmentationModel.load(folder), quiet=quiet)
+    model = echo.calibrate(model, n=calibration, quiet=quiet)
     model.save(folder)
     rows = [[step, *numbers.values()] for step, numbers in training.validation]
     names = list(training.validation[0][1])

@@ -63,6 +63,7 @@ def find_disks(
     sides = check_pixel(mm_per_pixel)
     if sides is None:
         raise InputError("mm_per_pixel", found="None", expected="the size of a pixel, or 1")
+    labels, corner = _around_cavity(labels)
     cavity: Any = _largest(np.equal(labels, CAVITY))
     opening = _opening(labels, cavity)
     place = np.indices(labels.shape[1:]).reshape(2, -1).T.astype(float)
@@ -84,8 +85,8 @@ def find_disks(
     return Disks(
         length_mm=length,
         diameters_mm=np.where(found[:, None], diameters, np.nan),
-        base=base,
-        apex=np.where(found[:, None], place[tip], np.nan),
+        base=base + corner,
+        apex=np.where(found[:, None], place[tip] + corner, np.nan),
     )
 
 
@@ -112,6 +113,18 @@ def disk_volumes(one: Disks, other: Disks | None = None) -> Float[np.ndarray, " 
         )
     length = np.maximum(one.length_mm, other.length_mm)
     return np.pi / 4 * length * (one.diameters_mm * other.diameters_mm).mean(1) / 1000.0
+
+
+def _around_cavity(labels: np.ndarray) -> tuple[np.ndarray, Float[np.ndarray, "2"]]:
+    """Return the part of all frames that holds the cavity and what touches it, and its corner."""
+    there = np.equal(labels, CAVITY).any(0)
+    if not there.any():
+        return labels, np.zeros(2)
+    parts = []
+    for axis in (1, 0):
+        seen = np.flatnonzero(there.any(axis))
+        parts.append(slice(max(seen[0] - 2, 0), seen[-1] + 3))
+    return labels[:, parts[0], parts[1]], np.array([part.start for part in parts], float)
 
 
 def _largest(cavity: Bool[np.ndarray, "n h w"]) -> Bool[np.ndarray, "n h w"]:

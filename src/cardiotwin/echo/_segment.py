@@ -1,5 +1,6 @@
 """From a clip to volumes: masks of every frame, the curve, the beat in it, what to doubt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,14 @@ from scipy.ndimage import median_filter
 from .._checks import check_number
 from .._errors import InputError
 from ..hemodynamics import Curve, Measurements
-from ._clip import EchoClip
+from ._clip import APICAL, EchoClip
 from ._cycle import N_PHASES, Cycle, find_cycle
 from ._disks import Disks, disk_volumes, find_disks
+from ._expected_error import at_edge, expected_error, quality_signs
 from ._labels import ATRIUM, CAVITY, WALL
-from ._resize import crop_to_sector, resize
-from ._segmentation_model import SegmentationModel, shipped_model
-from ._segmentation_network import with_neighbours
-
-NEIGHBOUR_MS = 25.0
-"""How far the frames that are seen with another should be from it."""
+from ._segmentation_model import Look, SegmentationModel, shipped_model
+from ._shown import Shown, look_at
+from ._view import view_doubts, view_probabilities
 
 NEIGHBOURS = 7
 """Frames whose median a frame is compared with."""
@@ -27,16 +26,6 @@ NEIGHBOURS = 7
 JUMP = 0.12
 """Relative difference of the long axis from that median beyond which a frame is left out: no
 heart does that from one frame to the next."""
-
-
-UNCALIBRATED = {
-    "ef_offset": 0.0,
-    "ef_slope": 1.0,
-    "ef_sd": 5.0,
-    "volume_factor": 1.0,
-    "volume_sd": 0.15,
-}
-"""Errors assumed of a model that was not calibrated: EF in points, volumes relative."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +42,9 @@ class Segmentation:
         ef_draws: (n_draws,) ejection fraction in percent, with the calibrated error of the
             network and of seeing one plane only.
         volume_factors: (n_draws,) the same for volumes: true over seen.
+        look: what the network saw besides, frame by frame.
+        view_probabilities: of "A4C", "A2C" and "other"; None if the model does not tell views.
+        signs: what the expected error grows with, see `calibrate`.
         flags: what to doubt, one sentence each.
     """
 
@@ -63,6 +55,9 @@ class Segmentation:
     cycle: Cycle
     ef_draws: Float[np.ndarray, " n_draws"]
     volume_factors: Float[np.ndarray, " n_draws"]
+    look: Look
+    view_probabilities: Mapping[str, float] | None
+    signs: Float[np.ndarray, " n_signs"]
     flags: tuple[str, ...]
 
     @property
@@ -171,7 +166,8 @@ def segment(
         seed: of the draws.
 
     Raises:
-        InputError: no ventricle that beats is found.
+        InputError: the clip is said to be no view from the apex, or no ventricle that beats is
+            found.
 
     >>> from cardiotwin.echo import Phantom
     >>> one = Phantom(size=64, n_frames=16).clip(2)
@@ -180,10 +176,16 @@ def segment(
     (True, True)
     """
     model = shipped_model() if model is None else model
-    small = resize(crop_to_sector(clip), model.size)
-    # Neighbours as far apart as in training, 12 to 40 ms.
-    apart = max(1, round(NEIGHBOUR_MS * small.frame_rate_hz / 1000.0))
-    masks = model.masks(with_neighbours(small.frames, apart))
+    if clip.view not in (None, *APICAL):
+        raise InputError(
+            f"clip {clip.name}".strip(),
+            found=f"view {clip.view}",
+            expected=f"a view from the apex, {' or '.join(APICAL)}",
+            advice="Volumes by disks need the long axis of the ventricle.",
+        )
+    shown = look_at(clip, model)
+    small = shown.clip
+    masks = np.where(shown.used[:, None, None], shown.look.masks, 0).astype(np.uint8)
     disks = find_disks(masks, small.mm_per_pixel or 1.0)
     volumes = _without_jumps(disk_volumes(disks), disks.length_mm)
     if np.isfinite(volumes).sum() < 8:
@@ -198,23 +200,33 @@ def segment(
     period = clip.heart_rate_per_min and 60.0 / clip.heart_rate_per_min
     times = small.times_ms / 1000.0
     cycle = find_cycle(times, volumes, period_s=period, n_draws=n_draws, seed=seed)
-    calibration = {**UNCALIBRATED, **model.card.get("calibration", {})}
+    probabilities = view_probabilities(model, shown)
+    signs = quality_signs(shown, volumes, cycle, probabilities)
+    calibration = model.card.get("calibration", {})
+    error = expected_error(calibration, small.view or _likely(probabilities), signs)
     rng = np.random.default_rng([seed, 1])
     largest, smallest = cycle.extremes()
-    ef = calibration["ef_offset"] + calibration["ef_slope"] * 100.0 * (1.0 - smallest / largest)
-    factor = calibration["volume_factor"] * np.exp(
-        calibration["volume_sd"] * rng.standard_normal(n_draws)
-    )
+    ef = error.ef_offset + error.ef_slope * 100.0 * (1.0 - smallest / largest)
     return Segmentation(
         clip=small,
         masks=masks,
         disks=disks,
         volumes=volumes,
         cycle=cycle,
-        ef_draws=np.clip(ef + calibration["ef_sd"] * rng.standard_normal(n_draws), 0.0, 100.0),
-        volume_factors=factor,
-        flags=_doubts(small, masks, volumes, cycle, model),
+        ef_draws=np.clip(ef + error.ef_sd * rng.standard_normal(n_draws), 0.0, 100.0),
+        volume_factors=error.volume_factor * np.exp(error.volume_sd * rng.standard_normal(n_draws)),
+        look=shown.look,
+        view_probabilities=probabilities,
+        signs=signs,
+        flags=_doubts(shown, masks, volumes, cycle, model, probabilities),
     )
+
+
+def _likely(probabilities: Mapping[str, float] | None) -> str | None:
+    """Return the view that a clip whose view is not told is of, None where that is open too."""
+    if probabilities is None:
+        return None
+    return max(probabilities, key=probabilities.__getitem__)
 
 
 def _without_jumps(
@@ -231,10 +243,15 @@ def _without_jumps(
 
 
 def _doubts(
-    clip: EchoClip, masks: np.ndarray, volumes: np.ndarray, cycle: Cycle, model: SegmentationModel
+    shown: Shown,
+    masks: np.ndarray,
+    volumes: np.ndarray,
+    cycle: Cycle,
+    model: SegmentationModel,
+    probabilities: Mapping[str, float] | None,
 ) -> tuple[str, ...]:
     """Return what makes the result doubtful."""
-    flags = []
+    flags = view_doubts(shown.clip, probabilities)
     lost = int(np.isnan(volumes).sum())
     if lost > 0.1 * len(volumes):
         flags.append(f"In {lost} of {len(volumes)} frames no ventricle like the others was found.")
@@ -243,15 +260,11 @@ def _doubts(
     period = cycle.period_s
     if period.std() > 0.1 * period.mean():
         flags.append("The heart rate could not be determined from the clip.")
-    if clip.view is None:
-        flags.append("Nothing tells which view it is; one from the apex is assumed.")
     around = (masks == WALL).sum() / max(int((masks == CAVITY).sum()), 1)
-    atrium = (masks == ATRIUM).any((1, 2)).mean()
+    atrium = (masks[shown.used] == ATRIUM).any((1, 2)).mean()
     if around < 0.2 or atrium < 0.5:
         flags.append("Wall or atrium are hardly seen: it may not be a view from the apex.")
-    edge = np.zeros(masks.shape[1:], bool)
-    edge[[0, -1]] = edge[:, [0, -1]] = True
-    if (masks == CAVITY)[:, edge].any(1).mean() > 0.2:
+    if at_edge(masks[shown.used]) > 0.2:
         flags.append("The ventricle reaches the edge of the image: volumes are too small.")
     if "calibration" not in model.card:
         flags.append("The model was not calibrated: its errors are assumed, not measured.")

@@ -1,6 +1,6 @@
 """The network that finds ventricle, wall and atrium in a frame, with a look at its neighbours."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,6 +14,20 @@ from ._labels import LABELS
 
 N_SEEN = 3
 """Frames that are looked at together."""
+
+
+class Maps(NamedTuple):
+    """What the network makes of frames.
+
+    Attributes:
+        logits: logarithm of the odds of each label at each pixel.
+        coarse: channels at the coarsest level, which see all of the frame.
+        fine: channels at half the resolution, from which the labels are read.
+    """
+
+    logits: Float[Array, "n h w n_labels"]
+    coarse: Float[Array, "n h2 w2 c2"]
+    fine: Float[Array, "n h3 w3 c3"]
 
 
 class SegmentationNetwork(eqx.Module):
@@ -55,6 +69,14 @@ class SegmentationNetwork(eqx.Module):
             frames: grey levels before, at, and after the instant, of any scale: they are brought
                 to mean 0 and variance 1 together.
         """
+        return self.maps(frames).logits
+
+    def maps(self, frames: Float[Array, "n h w seen"]) -> "Maps":
+        """Return the labels' odds with the maps inside that they come from.
+
+        Args:
+            frames: as for calling the network.
+        """
         x = folded(standardized(frames))
         seen = []
         for block in self.down:
@@ -62,7 +84,7 @@ class SegmentationNetwork(eqx.Module):
             seen.append(x)
         for block, fine in zip(self.up, seen[-2::-1], strict=True):
             x = block(jnp.concatenate([doubled(x), fine], -1))
-        return unfolded(self.last(x))
+        return Maps(unfolded(self.last(x)), coarse=seen[-1], fine=x)
 
 
 def standardized(frames: Float[Array, "n h w seen"]) -> Float[Array, "n h w seen"]:
