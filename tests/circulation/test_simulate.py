@@ -66,6 +66,7 @@ def pumped():
     return Circulation(systemic_resistance=[0.5, 1.0, 1.5, 2.0, 2.5])
 
 
+@pytest.mark.slow  # the test of the study `simaan` asserts the same of two of the resistances
 def test_suction_sets_in_at_the_published_speeds(pumped):
     start = steady_state(pumped, Lvad(12_000))
     row = simulate(pumped, Lvad(12_000), beats=60, start=start, speed=SpeedRamp(100.0))

@@ -60,5 +60,5 @@ def test_blood_is_darker_than_the_wall(clip):
 
 
 def test_no_volume_is_read_off_a_short_axis(clip):
-    with pytest.raises(InputError, match="view PSAX, expected a view from the apex"):
+    with pytest.raises(InputError, match="view PSAX; expected a view from the apex"):
         segment(clip.clip)

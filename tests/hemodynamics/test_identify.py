@@ -134,13 +134,15 @@ def test_a_curve_says_more_than_its_ends():
 
 
 def test_the_same_seed_gives_the_same_draws():
-    one, other, another = (identify(CLINIC, method=QUICK, seed=s) for s in (1, 1, 2))
+    # One group of simulations a round, and a second round fitted to the first.
+    method = Posterior(effective_draws=1000, draws_per_round=256, max_rounds=2)
+    one, other, another = (identify(CLINIC, method=method, seed=s) for s in (1, 1, 2))
     np.testing.assert_array_equal(one.coordinates, other.coordinates)
     assert not np.array_equal(one.coordinates, another.coordinates)
 
 
+@pytest.mark.slow  # the test of the study `calibration` asserts the same of 40 patients
 def test_intervals_cover_the_truth_as_often_as_they_say():
-    # The whole calibration (500 patients) is the study `calibration`; this is a sample of it.
     unknowns, generator = Unknowns.of(), np.random.default_rng(5)
     z = unknowns.draw(24, seed=4)
     patients = measure(unknowns.circulation(z), generator)

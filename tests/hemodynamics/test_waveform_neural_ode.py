@@ -7,7 +7,7 @@ import pytest
 from waveform_patients import patients, reference
 
 from cardiotwin import InputError
-from cardiotwin.hemodynamics import WaveformNeuralOde, fit_waveforms
+from cardiotwin.hemodynamics import Curve, Measurements, WaveformNeuralOde, fit_waveforms
 from cardiotwin.hemodynamics._waveform_neural_ode import VectorField
 from cardiotwin.hemodynamics._waveforms import STATES, _arrays
 from cardiotwin.learning import Adam
@@ -83,7 +83,7 @@ def test_all_states_are_learned_where_they_are_given():
 
 
 def test_border():
-    beat, clinic = reference()
+    _, clinic = reference()
     with pytest.raises(InputError, match="all five states"):
         fit_waveforms(clinic, method=WaveformNeuralOde(observed="states"))
     with pytest.raises(InputError, match="and only then"):
@@ -92,7 +92,13 @@ def test_border():
         fit_waveforms(clinic, method=SHORT, states=np.ones((4, 60)))
     with pytest.raises(InputError, match="observed"):
         WaveformNeuralOde(observed="volumes")
+    curve = clinic.volume_curve
+    late = Measurements(
+        heart_rate_bpm=60,
+        volume_curve=Curve(curve.times_s[1:], curve.values[1:], 3.0),
+    )
+    with pytest.raises(InputError, match="the start of the beat"):
+        fit_waveforms(late, method=WaveformNeuralOde(learn_start=False))
     for wrong in ({"steps": 0}, {"tolerance": 1.0}, {"periodicity_weight": -1}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             WaveformNeuralOde(**wrong)
-    del beat

@@ -225,6 +225,12 @@ def test_border():
         fit_waveforms(
             Measurements(heart_rate_bpm=60, volume_curve=Curve([0.0, 0.2], [120.0, 60.0], 4.0))
         )
+    with pytest.raises(InputError, match="same 120 mL"):
+        fit_waveforms(
+            Measurements(
+                heart_rate_bpm=60, volume_curve=Curve([0.0, 0.2, 0.4], [120.0, 120.0, 120.0], 4.0)
+            )
+        )
     with pytest.raises(InputError, match="cannot use"):
         fit_waveforms(Measurements(heart_rate_bpm=60, volume_curve=curve, edv_ml=150))
     with pytest.raises(InputError, match="period_s"):

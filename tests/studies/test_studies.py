@@ -71,7 +71,9 @@ def test_patient_leads_are_predicted_from_the_others(shared_data):
 
 
 @pytest.mark.parametrize(
-    "laplacian", [PaperLaplacian(), CotangentLaplacian()], ids=lambda k: k.name
+    "laplacian",
+    [PaperLaplacian(), pytest.param(CotangentLaplacian(), marks=pytest.mark.slow)],
+    ids=lambda k: k.name,
 )
 def test_paper_like_case_is_as_hard_as_it_should_be(laplacian):
     case = ecgi.zoo.paper_like(laplacian=laplacian)

@@ -122,7 +122,7 @@ def _around_cavity(labels: np.ndarray) -> tuple[np.ndarray, Float[np.ndarray, "2
         return labels, np.zeros(2)
     parts = []
     for axis in (1, 0):
-        seen = np.flatnonzero(there.any(axis))
+        seen = np.flatnonzero(np.any(there, axis=axis))
         parts.append(slice(max(seen[0] - 2, 0), seen[-1] + 3))
     return labels[:, parts[0], parts[1]], np.array([part.start for part in parts], float)
 

@@ -132,25 +132,30 @@ class PinnObjective(eqx.Module):
         return jax.vmap(one)(times)
 
     def residuals(self, parameters: PeriodicNetwork, batch: Any) -> dict[str, Any]:
-        """Return misfits over errors, coordinates and equations, each as a mean square."""
+        """Return misfits, coordinates and equations, and the cuff's misfits where there are any.
+
+        All but the equations are divided by the root of the number of volumes: a pressure, and a
+        standard deviation of the prior, count as much as one volume.
+        """
         network, phases = parameters, batch
         circuit, row = self.circuit(network), network.patient
         own = WaveformData(*(None if leaf is None else leaf[row] for leaf in self.data))
-        count = jnp.sqrt(self.counts[row])
+        # Parts are sums of squares: divided by this, a mean over the volumes.
+        root = jnp.sqrt(self.counts[row])
         at = jax.vmap(lambda t: self.waves(network, circuit, t).stressed)(own.times_s)
         misfit = (at + circuit.v0_ml - own.volumes_ml) * own.volume_weights
         times = phases * circuit.period_s
         waves, rates = self.waves_and_rates(network, circuit, times)
         scaled = scaled_residuals(times, waves, rates, circuit, self.scales(network), self.softness)
         parts = {
-            "data": misfit / count,
-            "prior": self.coordinates(network) / count,
+            "data": misfit / root,
+            "prior": self.coordinates(network) / root,
             "physics": jnp.stack(scaled) / jnp.sqrt(phases.size * 1.0).astype(phases.dtype),
         }
         if self.cuff:
             pressure = waves.aortic
             said = jnp.stack([pressure.max(), pressure.min(), pressure.mean()])
-            parts["cuff"] = (said - own.cuff_mmhg) * own.cuff_weights / count
+            parts["cuff"] = (said - own.cuff_mmhg) * own.cuff_weights / root
         return parts
 
 

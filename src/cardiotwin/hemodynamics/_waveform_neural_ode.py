@@ -1,7 +1,7 @@
 """A neural ordinary differential equation for each patient: a beat without a circulation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import diffrax
@@ -25,6 +25,12 @@ STAGES = 6
 
 MAX_STEPS = 512
 """Steps of the solver in a beat after which the training of a patient ends."""
+
+TOLD_TOLERANCE = 1e-6
+"""Of the solver for the waveforms and the misfit that are told, in normalized states."""
+
+SLOPE = 5.0
+"""Unit of dy/dφ: a normalized volume goes through its range, 1.5, in a third of the beat."""
 
 
 class VectorField(eqx.Module):
@@ -58,12 +64,15 @@ class VectorField(eqx.Module):
         del args
         angle = 2 * jnp.pi * jnp.arange(1, self.harmonics + 1) * phase
         inputs = jnp.concatenate([state, jnp.cos(angle), jnp.sin(angle)])
-        return 5 * self.layers(inputs.astype(state.dtype))
+        return SLOPE * self.layers(inputs.astype(state.dtype))
 
     def solve(
         self, phases: Float[Any, " n"], start: Any, tolerance: float
     ) -> tuple[Float[Any, "n 5"], Any]:
-        """Return states at increasing phases from 0 on, and the steps that were tried."""
+        """Return states at increasing phases from 0 on, and the steps that were tried.
+
+        Where `MAX_STEPS` do not reach the last phase, states are infinite from there on.
+        """
         found = diffrax.diffeqsolve(
             diffrax.ODETerm(self),
             diffrax.Tsit5(),
@@ -148,10 +157,11 @@ class WaveformNeuralOde:
         width: neurons a hidden layer.
         depth: hidden layers.
         observed: "volume", or "states" for all five, which `fit_waveforms` must then be given.
-        learn_start: whether the state at the start is learned, or the first measured one.
+        learn_start: whether the state at the start is learned, or the first measured one, which
+            must then be at 0 s.
         periodicity_weight: of the gap between end and start.
         tolerance: of the solver in the training, in units of the normalized states; waveforms are
-            told with 1e-6.
+            told with `TOLD_TOLERANCE`.
         optimizer: SOAP, its rate falling along a cosine from 0.005, by default.
         state_error: with all states, error of each but the volume, over its spread in the beat.
         largest_misfit: criterion of convergence: misfit in errors.
@@ -220,6 +230,14 @@ class WaveformNeuralOde:
                 found="none" if everything else "states",
                 expected="all five states with observed='states', and only then",
             )
+        late = np.max(data.times_s[:, 0])
+        if not self.learn_start and late > 0:
+            raise InputError(
+                "volume_curve",
+                found=f"a first volume at {late:g} s",
+                expected="one at 0 s with learn_start=False, where it is the start of the beat",
+                advice="Learn the start: learn_start=True.",
+            )
         middle, unit = np.zeros((n, len(STATES))), np.ones((n, len(STATES)))
         targets, weights = np.zeros((2, n, len(STATES), length))
         middle[:, 0], unit[:, 0] = data.mean_ml, 2 * data.spread_ml
@@ -248,7 +266,8 @@ class WaveformNeuralOde:
         objective: NeuralOdeObjective,
         told: TrainingResult,
     ) -> list[WaveformFit]:
-        exact, many = as_kind(objective, jnp.float64), as_kind(told.parameters, jnp.float64)
+        exact = replace(as_kind(objective, jnp.float64), tolerance=TOLD_TOLERANCE)
+        many = as_kind(told.parameters, jnp.float64)
         states, misfit = jax.tree.map(np.asarray, _told(exact, many))
         arrays = [leaf for leaf in jax.tree.leaves(many) if eqx.is_inexact_array(leaf)]
         found = []
@@ -292,7 +311,7 @@ def _told(objective: NeuralOdeObjective, fields: VectorField) -> Any:
 
     def one(field: VectorField) -> Any:
         phases = jnp.linspace(0.0, 2.0, 2 * N_PHASES - 1)
-        states = field.solve(phases, objective.start(field), 1e-6)[0].T
+        states = field.solve(phases, objective.start(field), objective.tolerance)[0].T
         physical = states * objective.unit[field.patient, :, None]
         misfit = objective.residuals(field, None)["data"]
         return physical + objective.middle[field.patient, :, None], jnp.sqrt(jnp.sum(misfit**2))

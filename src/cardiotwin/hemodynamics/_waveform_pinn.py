@@ -34,9 +34,10 @@ class WaveformPinn:
 
         1/n Σ ((V_w(tᵢ) − yᵢ)/σᵢ)² + λ Σ_equations mean r² + prior_weight/n |z(θ)|²
 
-    with z the standard normal coordinates of the prior: as λ grows and r falls, the minimum goes
-    to that of `MaximumAPosteriori`. The parameters are unknown. Inputs are harmonics of the known
-    period, so the beat is exactly periodic; the stressed volume is conserved exactly; r are the
+    and 1/n Σ ((P_Ao − p)/σ)² of cuff pressures where there are any, with n volumes and z the
+    standard normal coordinates of the prior: as λ grows and r falls, the minimum goes to that of
+    `MaximumAPosteriori`. The parameters are unknown. Inputs are harmonics of the known period, so
+    the beat is exactly periodic; the stressed volume is conserved exactly; r are the
     `scaled_residuals`, at instants that move from step to step.
 
     The training has three stages. In two quarters of the steps λ is a hundredth, then a tenth of
@@ -119,7 +120,7 @@ class WaveformPinn:
         many = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), arrays)
         many = eqx.combine(many, rest)
         many = eqx.tree_at(lambda tree: tree.patient, many, jnp.arange(n, dtype=jnp.int32))
-        first = max(self.steps // 4, 1)
+        first = self.steps // 4
         middle = self.first_share**0.5
         stages = [
             (first, self.first_share, self.softness),

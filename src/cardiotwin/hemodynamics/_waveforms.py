@@ -195,13 +195,15 @@ def fit_waveforms(
             taken as exact.
         method: `WaveformPinn` by default, or `WaveformNeuralOde`.
         states: (5, n_volumes) or (n_patients, 5, n_volumes) all five states at the times of the
-            volume curve, in the order of `STATES`, for methods that learn from them.
+            volume curve, in the order of `STATES`, for methods that learn from them; whoever has
+            fewer volumes than others is filled up with any finite numbers.
         seed: of weights and batches; the same for every patient.
         quiet: show no progress.
 
     Raises:
-        InputError: no patient, no heart rate or volume curve, a number that the method cannot
-            use, or states that do not fit.
+        InputError: no patient, no heart rate or volume curve, fewer than three volumes, volumes
+            that are all the same or later than one beat, a number that the method cannot use, or
+            states that do not fit.
 
     >>> fit_waveforms(Measurements(heart_rate_bpm=60, edv_ml=120))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -235,6 +237,12 @@ def _check_patient(own: Measurements, method: WaveformMethod, where: str) -> Non
     if len(curve.times_s) < 3:
         raise InputError(
             where, found=f"{len(curve.times_s)} volumes", expected="at least 3 in one beat"
+        )
+    if np.ptp(curve.values) == 0:
+        raise InputError(
+            f"{where}.volume_curve",
+            found=f"the same {curve.values[0]:g} mL at all times",
+            expected="volumes that change over the beat",
         )
     period = 60 / own.heart_rate_bpm
     if curve.times_s[-1] > period * (1 + 1e-9):

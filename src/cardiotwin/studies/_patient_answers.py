@@ -1,6 +1,5 @@
-"""What the methods for single patients answer, all in one form, with their costs."""
+"""Random patients, and what methods answer of each of them, all in one form."""
 
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,13 +9,12 @@ from jaxtyping import Bool, Float
 from ..circulation import Beat, Circulation, steady_state
 from ..hemodynamics import (
     Curve,
-    MaximumAPosteriori,
     Measurements,
     Unknowns,
     WaveformMethod,
     fit_waveforms,
-    identify,
 )
+from ._patient_costs import Clock, Costs, training_mb
 
 WAVES = ("volume_ml", "atrial_mmhg", "arterial_mmhg", "aortic_mmhg", "aortic_ml_s")
 """The five states, the volume with Vd."""
@@ -29,6 +27,9 @@ N_VOLUMES, ERROR_ML, CUFF_MMHG = 60, 3.0, 4.0
 
 OTHER_SPREAD, LEAK = 0.4, 0.3
 """Of the logarithm of Rc, Ca and Ls, and largest mitral leak in mL/(s mmHg), of other patients."""
+
+NO_ANSWER = 100.0
+"""Points of EF that count where a training ended without a finite volume."""
 
 CLOCK_BPM = 0.05
 """Error of the heart rate that `identify` is told: the networks take it as exact."""
@@ -62,29 +63,26 @@ class Answer(NamedTuple):
         waves: (n_patients, 5, n_phases), NaN where it says nothing.
         coordinates: (n_patients, n_unknowns), None where it finds no parameters.
         converged: (n_patients,) by its own criterion.
-        seconds: a patient of the batch, without compiling.
-        alone: seconds of one more patient, alone, without compiling.
-        compiling: seconds of the batch's first time.
-        evaluations: of network or vector field in the training of a patient, mean; of the beat
-            with its derivatives where the simulator is asked.
-        weights: numbers that are sought for a patient.
-        circulation: found parameters, None likewise.
+        costs: of the method.
+        circulation: found parameters, None where it finds none or many.
+        ef: (n_patients,) ejection fractions where they are not those of the waves.
+        ef_interval: (n_patients, 2) 90 % intervals, None where it gives none.
     """
 
     name: str
     waves: Float[np.ndarray, "n_patients 5 n_phases"]
     coordinates: Float[np.ndarray, "n_patients n_unknowns"] | None
     converged: Bool[np.ndarray, " n_patients"]
-    seconds: float
-    alone: float | None
-    compiling: float
-    evaluations: float
-    weights: int
-    circulation: Circulation | None
+    costs: Costs
+    circulation: Circulation | None = None
+    ef: Float[np.ndarray, " n_patients"] | None = None
+    ef_interval: Float[np.ndarray, "n_patients 2"] | None = None
 
     @property
     def ef_percent(self) -> Float[np.ndarray, " n_patients"]:
-        """Ejection fractions, largest and smallest volume of the beat."""
+        """Ejection fractions, of largest and smallest volume where not told by themselves."""
+        if self.ef is not None:
+            return self.ef
         volume = self.waves[:, 0]
         return 100 * (volume.max(-1) - volume.min(-1)) / volume.max(-1)
 
@@ -111,8 +109,10 @@ def draw_patients(n: int, seed: int, *, other: bool = False) -> Truth:
     beat = steady_state(circulation)
     period = np.asarray(beat.circulation.period_s)
     times = np.arange(N_VOLUMES) / N_VOLUMES * period[:, None]
-    states = _sampled(beat, times)
-    volumes = states[:, 0] + ERROR_ML * np.random.default_rng(seed).standard_normal(times.shape)
+    states = sampled(beat, times)
+    # A stream of its own: with the seed alone, the noise would repeat the parameters' draws.
+    noise = np.random.default_rng([seed, 2]).standard_normal(times.shape)
+    volumes = states[:, 0] + ERROR_ML * noise
     measured = np.concatenate([volumes[:, None], states[:, 1:]], 1)
     plain, cuffed = [], []
     for row in range(n):
@@ -127,10 +127,8 @@ def draw_patients(n: int, seed: int, *, other: bool = False) -> Truth:
         errors = {"heart_rate_bpm": CLOCK_BPM, **dict.fromkeys(cuff, CUFF_MMHG)}
         plain.append(Measurements(**known, errors={"heart_rate_bpm": CLOCK_BPM}))
         cuffed.append(Measurements(**known, **cuff, errors=errors))
-    names = adults.names
-    keep = [names.index(name) for name in names if name != "period_s"]
-    waves = _sampled(beat, PHASES * period[:, None])
-    return Truth(beat, waves, z[:, keep], plain, cuffed, measured)
+    waves = sampled(beat, PHASES * period[:, None])
+    return Truth(beat, waves, without_period(z), plain, cuffed, measured)
 
 
 def by_network(
@@ -142,8 +140,19 @@ def by_network(
     states: Any = None,
     alone: bool = True,
 ) -> Answer:
-    """Return the answer of a method of `fit_waveforms`."""
+    """Return the answer of a method of `fit_waveforms`.
+
+    Args:
+        name: of the answer.
+        patients: what was measured.
+        method: of `fit_waveforms`.
+        seed: of the trainings.
+        states: (n_patients, 5, n_volumes) for methods that are given all states.
+        alone: train the first patient alone too, to measure the time.
+    """
+    clock = Clock()
     fits = fit_waveforms(list(patients), method=method, states=states, seed=seed)
+    memory, cores = training_mb(), clock.cores
     waves = np.full((len(fits), len(WAVES), len(PHASES)), np.nan)
     for row, fit in enumerate(fits):
         for column, wave in enumerate(WAVES):
@@ -151,50 +160,26 @@ def by_network(
             if own is not None:
                 waves[row, column] = np.interp(PHASES, fit.times_s / fit.times_s[-1], own)
     found = [fit.circulation for fit in fits if fit.circulation is not None]
-    circulation = _joined(found) if found else None
+    circulation = joined(found) if found else None
     single = None
     if alone:
-        first = states[:1] if states is not None else None
-        single = fit_waveforms(list(patients[:1]), method=method, states=first, seed=seed)[
-            0
-        ].seconds
+        first = states[0] if states is not None else None
+        single = fit_waveforms(patients[0], method=method, states=first, seed=seed).seconds
     return Answer(
         name,
         waves,
-        _coordinates(circulation),
+        coordinates_of(circulation),
         np.array([fit.converged for fit in fits]),
-        fits[0].seconds,
-        single,
-        fits[0].seconds_compiling,
-        float(np.mean([fit.evaluations for fit in fits])),
-        fits[0].n_weights,
-        circulation,
-    )
-
-
-def by_identification(
-    name: str, patients: Sequence[Measurements], method: MaximumAPosteriori, seed: int
-) -> Answer:
-    """Return the most probable patients, as the simulator shows them."""
-    begun = time.perf_counter()
-    identify(patients[0], method=method, seed=seed)
-    first = time.perf_counter()
-    identify(patients[0], method=method, seed=seed)
-    alone = time.perf_counter() - first
-    found = identify(list(patients), method=method, seed=seed)
-    circulation = _joined([own.most_probable for own in found])
-    beat = steady_state(circulation)
-    period = np.asarray(circulation.period_s)
-    return Answer(
-        name,
-        _sampled(beat, PHASES * period[:, None]),
-        _coordinates(circulation),
-        np.array([own.trusted for own in found]),
-        found[0].seconds,
-        alone,
-        max(first - begun - alone, 0.0),
-        float(np.mean([own.diagnostics["iterations"] + 1 for own in found])),
-        len(Unknowns.of().names),
+        Costs(
+            seconds=fits[0].seconds,
+            alone=single,
+            compiling=fits[0].seconds_compiling,
+            steps=float(len(fits[0].history["data"])),
+            memory_mb=memory,
+            evaluations=float(np.mean([fit.evaluations for fit in fits])),
+            numbers=fits[0].n_weights,
+            cores=cores,
+        ),
         circulation,
     )
 
@@ -205,11 +190,22 @@ def consistency(answer: Answer) -> Float[np.ndarray, " n_patients"]:
         return np.full(len(answer.waves), np.nan)
     beat = steady_state(answer.circulation, throw=False)
     period = np.asarray(answer.circulation.period_s)
-    simulated = _sampled(beat, PHASES * period[:, None])[:, 0]
+    simulated = sampled(beat, PHASES * period[:, None])[:, 0]
     return np.sqrt(np.mean((simulated - answer.waves[:, 0]) ** 2, -1))
 
 
-def _sampled(beat: Beat, times: Float[np.ndarray, "n_patients n"]) -> np.ndarray:
+def ef_errors(answer: Answer, truth: Truth) -> Float[np.ndarray, " n_patients"]:
+    """Return the absolute errors of EF, of every patient; `NO_ANSWER` where there is no EF."""
+    errors = np.abs(answer.ef_percent - np.asarray(truth.beat.indices.ef_percent))
+    return np.where(np.isfinite(errors), errors, NO_ANSWER)
+
+
+def wave_errors(answer: Answer, truth: Truth) -> Float[np.ndarray, "n_patients 5"]:
+    """Return the root mean square errors over the beat, of every patient."""
+    return np.sqrt(np.mean((answer.waves - truth.waves) ** 2, -1))
+
+
+def sampled(beat: Beat, times: Float[np.ndarray, "n_patients n"]) -> np.ndarray:
     """Return (n_patients, 5, n) states at some times."""
     rows = [
         [np.interp(at, own, wave) for at, own, wave in zip(times, beat.times_s, waves, strict=True)]
@@ -218,16 +214,22 @@ def _sampled(beat: Beat, times: Float[np.ndarray, "n_patients n"]) -> np.ndarray
     return np.swapaxes(np.array(rows), 0, 1)
 
 
-def _joined(every: Sequence[Circulation]) -> Circulation:
+def joined(every: Sequence[Circulation]) -> Circulation:
+    """Return single circulations as one batch."""
     names = every[0].values()
     return Circulation(
         **{name: np.array([float(getattr(own, name)) for own in every]) for name in names}
     )
 
 
-def _coordinates(circulation: Circulation | None) -> Any:
+def coordinates_of(circulation: Circulation | None) -> Any:
+    """Return (n_patients, n_unknowns) coordinates of the parameters but the period, or None."""
     if circulation is None:
         return None
-    adults = Unknowns.of()
-    keep = [adults.names.index(name) for name in adults.names if name != "period_s"]
-    return adults.coordinates(circulation)[:, keep]
+    return without_period(Unknowns.of().coordinates(circulation))
+
+
+def without_period(coordinates: Float[np.ndarray, "n_patients n"]) -> np.ndarray:
+    """Return the coordinates of what the networks seek: the period is measured."""
+    keep = [index for index, name in enumerate(Unknowns.of().names) if name != "period_s"]
+    return coordinates[:, keep]
