@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._clip_options import FrameRate, PixelSize, View, pixel_size
 from ._output import Json, Printer
 
 if TYPE_CHECKING:
@@ -13,16 +14,9 @@ if TYPE_CHECKING:
 
 def inspect(
     file: Annotated[Path, typer.Argument(help="Clip: AVI, MP4, GIF, DICOM, NIfTI, MHD or NPZ.")],
-    mm_per_pixel: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MM[,MM]", help="Side of a pixel, or height and width; wins over the file."
-        ),
-    ] = None,
-    frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Frames a second; wins over the file.")
-    ] = None,
-    view: Annotated[str | None, typer.Option(help="A4C or A2C; wins over the file.")] = None,
+    mm_per_pixel: PixelSize = None,
+    frame_rate: FrameRate = None,
+    view: View = None,
     png: Annotated[
         Path | None, typer.Option(help="Write a dozen frames with the border of the sector.")
     ] = None,
@@ -32,10 +26,7 @@ def inspect(
     from .. import echo
 
     clip = echo.read_echo(
-        file,
-        mm_per_pixel=None if mm_per_pixel is None else _sides(mm_per_pixel),
-        frame_rate_hz=frame_rate,
-        view=view,
+        file, mm_per_pixel=pixel_size(mm_per_pixel), frame_rate_hz=frame_rate, view=view
     )
     if png is not None:
         echo.write_contact_sheet(png, clip)
@@ -90,9 +81,3 @@ def _intervals(clip: "EchoClip") -> list[float]:
 
     steps = np.diff(clip.times_ms)
     return [float(steps.min()), float(steps.max())]
-
-
-def _sides(text: str) -> list[float]:
-    from .._checks import check_number
-
-    return [check_number(part, "mm_per_pixel") for part in text.split(",")]

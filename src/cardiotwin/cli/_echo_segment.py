@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._clip_options import FrameRate, PixelSize, View, pixel_size
 from ._output import Json, Out, Printer, Seed
 
 if TYPE_CHECKING:
@@ -16,13 +17,9 @@ def segment(
     model: Annotated[
         Path | None, typer.Option(help="Folder of a trained model; the one shipped if left out.")
     ] = None,
-    mm_per_pixel: Annotated[
-        float | None, typer.Option(help="Side of a pixel in mm; wins over the file.")
-    ] = None,
-    frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Frames a second; wins over the file.")
-    ] = None,
-    view: Annotated[str | None, typer.Option(help="A4C or A2C; wins over the file.")] = None,
+    mm_per_pixel: PixelSize = None,
+    frame_rate: FrameRate = None,
+    view: View = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
     out: Out = None,
     seed: Seed = 0,
@@ -31,7 +28,9 @@ def segment(
     """Find the left ventricle: volumes through the beat, EF and heart rate with intervals."""
     from .. import echo
 
-    clip = echo.read_echo(file, mm_per_pixel=mm_per_pixel, frame_rate_hz=frame_rate, view=view)
+    clip = echo.read_echo(
+        file, mm_per_pixel=pixel_size(mm_per_pixel), frame_rate_hz=frame_rate, view=view
+    )
     chosen = None if model is None else echo.SegmentationModel.load(model)
     found = echo.segment(clip, chosen, seed=seed)
     printer = Printer(as_json)

@@ -9,7 +9,9 @@ from ._output import Json, Out, Printer, Seed
 
 
 def report(
-    result: Annotated[Path, typer.Argument(help="Folder that `reconstruct` wrote.")],
+    result: Annotated[
+        Path, typer.Argument(help="Folder that `reconstruct`, `identify` or `predict` wrote.")
+    ],
     out: Out = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -21,7 +23,10 @@ def report(
     target = out or result
     if target.is_dir():
         target = target / "report.html"
-    room.write_report(room.load_reconstruction(result), target)
+    if room.holds_beat(result):
+        room.write_beat_report(room.load_beat(result), target)
+    else:
+        room.write_report(room.load_reconstruction(result), target)
     printer = Printer(as_json)
     printer.say(f"open {target}")
     printer.finish({"report": str(target), "bytes": target.stat().st_size})

@@ -13,6 +13,7 @@ from ._charts import plot_parameter_choice as plot_parameter_choice
 from ._families import plot_loop_family as plot_loop_family
 from ._families import plot_sweep as plot_sweep
 from ._folder import check_free as check_free
+from ._folder import holds_beat as holds_beat
 from ._html import write_report as write_report
 from ._identification_store import load_identification as load_identification
 from ._identification_store import load_identifications as load_identifications
@@ -28,6 +29,7 @@ from ._maps import plot_torso_and_heart as plot_torso_and_heart
 from ._phases import Phase as Phase
 from ._phases import beat_phases as beat_phases
 from ._saved import SavedReconstruction as SavedReconstruction
+from ._saved_clip import SavedClip as SavedClip
 from ._store import load_reconstruction as load_reconstruction
 from ._store import save_reconstruction as save_reconstruction
 from ._template import make_template as make_template

@@ -56,7 +56,7 @@ def drawing_facts(saved: SavedBeat) -> dict[str, Any]:
     phases = beat_phases(beat)
     spread = [] if draws is None else _fan(draws)
     measured = [
-        {"x": _floats(np.append(volume, volume[0])), "y": _floats(np.append(own, own[0])),
+        {"x": floats(np.append(volume, volume[0])), "y": floats(np.append(own, own[0])),
          "label": name}
         for name, (volume, own) in saved.measured.items()
     ]  # fmt: skip
@@ -66,17 +66,17 @@ def drawing_facts(saved: SavedBeat) -> dict[str, Any]:
     left = min(0.0, *(float(own.circulation.v0_ml) for own in beats.values()), 0.0)
     lines = relations(list(beats.values()), 1.06 * right, 1.08 * top)
     return {
-        "times": _floats(1000 * beat.times_s),
+        "times": floats(1000 * beat.times_s),
         "endSystole": int(np.argmax(beat.lv_mmhg / (beat.volume_ml - beat.circulation.v0_ml))),
         "volumeRange": [1.02 * left, 1.16 * right],
         "pressureRange": [-0.02 * top, 1.12 * top],
         "loops": [
-            {"x": _floats(own.volume_ml), "y": _floats(own.lv_mmhg), "label": name}
+            {"x": floats(own.volume_ml), "y": floats(own.lv_mmhg), "label": name}
             for name, own in beats.items()
         ],
         "fan": spread,
         "relations": [
-            {"x": _floats(line.volumes_ml), "y": _floats(line.pressures_mmhg), "user": line.user}
+            {"x": floats(line.volumes_ml), "y": floats(line.pressures_mmhg), "user": line.user}
             for line in lines
         ],
         "relationLabels": [
@@ -91,7 +91,7 @@ def drawing_facts(saved: SavedBeat) -> dict[str, Any]:
             for kind, corner in (("end diastole", end_diastole), ("end systole", end_systole))
         ],
         "arrows": [
-            [*_floats(np.array(place)), user]
+            [*floats(np.array(place)), user]
             for user, own in enumerate(beats.values())
             for place in arrow_places(own)
         ],
@@ -126,10 +126,10 @@ def _panel(
                 "name": long,
                 "short": short,
                 "color": color,
-                "y": _floats(getattr(beat, wave)),
+                "y": floats(getattr(beat, wave)),
                 "band": None
                 if draws is None
-                else [_floats(edge) for edge in phase_band(draws, wave, fractions)],
+                else [floats(edge) for edge in phase_band(draws, wave, fractions)],
             }
             for wave, long, short, color in shown
         ],
@@ -141,10 +141,11 @@ def _fan(draws: Beat) -> list[dict[str, Any]]:
     chosen = np.unique(np.linspace(0, n_draws - 1, min(MOST_DRAWN, n_draws)).round().astype(int))
     kept = np.unique([*range(0, draws.volume_ml.shape[1], _EVERY), draws.volume_ml.shape[1] - 1])
     return [
-        {"x": _floats(draws.volume_ml[i, kept], 4), "y": _floats(draws.lv_mmhg[i, kept], 4)}
+        {"x": floats(draws.volume_ml[i, kept], 4), "y": floats(draws.lv_mmhg[i, kept], 4)}
         for i in chosen
     ]
 
 
-def _floats(values: Any, digits: int = 6) -> list[float]:
+def floats(values: Any, digits: int = 6) -> list[float]:
+    """Return numbers rounded to so many digits, for JSON that is no longer than it need be."""
     return [float(f"{value:.{digits}g}") for value in np.asarray(values, float).ravel().tolist()]

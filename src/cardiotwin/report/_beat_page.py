@@ -10,14 +10,16 @@ from ..circulation import Beat
 from ._beat_saved import SavedBeat, collect_beat
 from ._beat_sections import circulation_section, circulation_tiles
 from ._beat_store import load_beat
+from ._clip_section import clip_section, clip_tiles
 from ._shell import make_page
 
 
 def write_beat_report(result: Beat | SavedBeat | PathLike, path: PathLike | None = None) -> Path:
     """Write a page about a circulation: one file that works offline in any current browser.
 
-    It shows pressure–volume loops, the Wiggers diagram, clinical indices and parameters with
-    their intervals where draws are given, and what the model assumes.
+    It shows the clips that the circulation was read from, pressure–volume loops, the Wiggers
+    diagram, clinical indices and parameters with their intervals where draws are given, and what
+    the model assumes.
 
     Args:
         result: a folder of `save_beat`, what `load_beat` gave, or a beat of one patient.
@@ -47,6 +49,7 @@ def write_beat_report(result: Beat | SavedBeat | PathLike, path: PathLike | None
         for part in (
             _header(saved),
             _notes(saved),
+            clip_section(saved),
             circulation_section(saved),
             _provenance(saved),
             "<footer>Made by cardiotwin, research software. "
@@ -58,7 +61,7 @@ def write_beat_report(result: Beat | SavedBeat | PathLike, path: PathLike | None
         f"<main>\n{body}\n</main>",
         title=saved.title,
         version=saved.beat.provenance.version,
-        scripts=("charts.js", "circulation.js"),
+        scripts=("charts.js", "circulation.js", *(["clips.js"] if saved.clips else [])),
     )
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -67,6 +70,7 @@ def write_beat_report(result: Beat | SavedBeat | PathLike, path: PathLike | None
 
 def _header(saved: SavedBeat) -> str:
     beat = saved.beat
+    tiles = clip_tiles(saved) or circulation_tiles(saved)
     pump = "" if beat.lvad is None else f" · pump at {float(beat.lvad.speed_rpm):.0f} rpm"
     return (
         "<header><div class=bar0><p class=brand>cardiotwin <span>circulation report</span></p>"
@@ -74,7 +78,7 @@ def _header(saved: SavedBeat) -> str:
         '<button id=theme type=button aria-label="Switch between light and dark">◐</button></div>'
         f"<h1>{escape(saved.title)}</h1><p class=method>Left heart and systemic circulation · "
         f"{float(beat.circulation.heart_rate_bpm):.0f} beats a minute{pump}</p>"
-        f"<div class=tiles>{circulation_tiles(saved)}</div></header>"
+        f"<div class=tiles>{tiles}</div></header>"
     )
 
 

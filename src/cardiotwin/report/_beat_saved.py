@@ -10,6 +10,7 @@ from .._errors import InputError
 from ..circulation import Beat
 from ..hemodynamics import Identification
 from ._beats import NINETY, Loop, draws_of, measured_loops, one_beat
+from ._saved_clip import SavedClip, collect_clips
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class SavedBeat:
         name: of the beat, for legends.
         notes: sentences that belong beside the numbers (inverse crime, what the data were).
         identification: what the beat and its draws were found by, or None.
+        clips: echo clips that they were found in.
     """
 
     beat: Beat
@@ -35,6 +37,7 @@ class SavedBeat:
     name: str = "beat"
     notes: Sequence[str] = ()
     identification: Identification | None = None
+    clips: Sequence[SavedClip] = ()
 
     def index_intervals(self) -> dict[str, tuple[float, float]]:
         """Return between what values nine of ten draws lie, for every index."""
@@ -62,6 +65,7 @@ def collect_beat(
     name: str = "",
     notes: Sequence[str] = (),
     identification: Identification | None = None,
+    clips: Sequence[Any] = (),
 ) -> SavedBeat:
     """Check what belongs together and return it as one.
 
@@ -75,6 +79,7 @@ def collect_beat(
         name: of the beat, for legends.
         notes: sentences for the page.
         identification: what the beat and its draws were found by.
+        clips: what `segment` found in the clips of the patient.
 
     Raises:
         InputError: a batch where one beat is needed, a failed beat, or names that clash.
@@ -98,7 +103,17 @@ def collect_beat(
         if failed:
             notes.append(f"{failed} of {n_draws} draws have no periodic beat and are left out.")
     title = title or "Circulation"
-    return SavedBeat(own, good, others, loops, title, name, tuple(notes), identification)
+    return SavedBeat(
+        own,
+        good,
+        others,
+        loops,
+        title,
+        name,
+        tuple(notes),
+        identification,
+        collect_clips(clips),
+    )
 
 
 def _interval(values: Any) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from ._beat_saved import SavedBeat, collect_beat
 from ._folder import BEAT_SCHEMA, IDENTIFICATION, atomic_folder
 from ._identification_store import load_identification, write_identification
 from ._result_files import read_archive, read_facts, write_csv, write_facts
+from ._saved_clip import read_clips, write_clips
 
 SCHEMA_VERSION = 1
 CIRCULATION = "circulation"
@@ -37,6 +38,7 @@ def save_beat(
     name: str = "",
     notes: Sequence[str] = (),
     identification: Identification | None = None,
+    clips: Sequence[Any] = (),
     report: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -58,6 +60,8 @@ def save_beat(
         notes: sentences that belong beside the numbers (inverse crime, what the data were).
         identification: what the beat and its draws were found by: its folder stands inside, as
             `save_identification` writes it.
+        clips: what `segment` found in the clips of the patient; frames and masks go into
+            ``clips.npz``, and the page shows them beside the loop.
         report: whether report.html is written.
         overwrite: whether an earlier result may be replaced; it is removed only when the new
             one is complete.
@@ -83,6 +87,7 @@ def save_beat(
         name=name,
         notes=notes,
         identification=identification,
+        clips=clips,
     )
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_beat(temporary, saved)
@@ -126,6 +131,7 @@ def load_beat(folder: PathLike) -> SavedBeat:
             name=str(facts["name"]),
             notes=[str(note) for note in facts["notes"]],
             identification=identification,
+            clips=read_clips(folder, facts.get("clips", ())),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, CardiotwinError) as error:
         raise FileFormatError(
@@ -173,6 +179,7 @@ def write_beat(folder: Path, saved: SavedBeat) -> None:
             "measured": list(saved.measured),
             "notes": list(saved.notes),
             "identified": saved.identification is not None,
+            "clips": write_clips(folder, saved.clips) if saved.clips else [],
             "beats": {
                 key: {
                     "lvad": None if beat.lvad is None else asdict(beat.lvad.coefficients),

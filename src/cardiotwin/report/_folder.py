@@ -84,12 +84,27 @@ def check_free(folder: PathLike, *, overwrite: bool = False) -> Path:
 
 def is_result(folder: Path) -> bool:
     """Tell whether ``folder`` holds a result.json of ours."""
+    return _schema(folder) in (SCHEMA, BEAT_SCHEMA, IDENTIFICATION_SCHEMA)
+
+
+def holds_beat(folder: PathLike) -> bool:
+    """Tell whether a folder is one that `save_beat` wrote.
+
+    >>> import tempfile
+    >>> holds_beat(tempfile.mkdtemp())
+    False
+    """
+    return _schema(Path(folder)) == BEAT_SCHEMA
+
+
+def _schema(folder: Path) -> str | None:
+    """Return what the result.json of a folder says that it is."""
     try:
         content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    known = (SCHEMA, BEAT_SCHEMA, IDENTIFICATION_SCHEMA)
-    return isinstance(content, dict) and content.get("schema") in known
+        return None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    return schema if isinstance(schema, str) else None
 
 
 def _take_place(temporary: Path, target: Path) -> None:
