@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._demo_clip import clip_part
 from ._output import Json, Printer, Seed
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ def demo(
     as_json: Json = False,
     seed: Seed = 0,
 ) -> None:
-    """Make a patient, both halves: potentials from the torso, loops from clinical numbers."""
+    """Make patients: potentials from the torso, loops from clinical numbers, loops from a clip.
+
+    The clip is left out with --quick.
+    """
     import time
 
     from .. import circulation, ecgi, hemodynamics, report
@@ -97,9 +101,20 @@ def demo(
         ),
         overwrite=True,
     )
-    say(f"open {out / 'report.html'}")
+    pages = [out / "report.html"]
+    if not quick:
+        pages.append(clip_part(printer, say, out / "clip", seed))
+    for page in pages:
+        say(f"open {page}")
     intervals = {name: found.interval(name) for name in _true(truth)}
-    printer.finish({"report": str(out / "report.html"), "rows": rows, "identified": intervals})
+    printer.finish(
+        {
+            "report": str(pages[0]),
+            "pages": [str(page) for page in pages],
+            "rows": rows,
+            "identified": intervals,
+        }
+    )
 
 
 PATIENT = "dilated_cardiomyopathy"

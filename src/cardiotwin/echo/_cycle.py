@@ -121,7 +121,7 @@ def find_cycle(
     spread = np.linalg.solve(found.root[which, noise].transpose(0, 2, 1), normal[..., None])[..., 0]
     weights = found.mean[which, noise] + spread
     phases = np.arange(N_PHASES)[None, :] / N_PHASES
-    waves = _waves(phases)[0] * SMOOTHING
+    waves = waves_at(phases)[0] * SMOOTHING
     curves, likely = weights @ waves.T, found.mean[which, noise] @ waves.T
     # Between two points of the grid every length is as likely.
     step = np.log(PERIODS_S[1] / PERIODS_S[0]) * (period_s is None)
@@ -147,7 +147,7 @@ class _Posterior:
 
 
 def _posterior(times: np.ndarray, y: np.ndarray, periods: np.ndarray) -> _Posterior:
-    waves = _waves(times[None, :] / periods[:, None])
+    waves = waves_at(times[None, :] / periods[:, None])
     variance = np.concatenate([[4.0], np.repeat(POWERS, 2)])
     gram = np.einsum("tip,tiq->tpq", waves, waves)[:, None]
     match = np.einsum("tip,i->tp", waves, y)[:, None]
@@ -167,7 +167,23 @@ def _posterior(times: np.ndarray, y: np.ndarray, periods: np.ndarray) -> _Poster
     return _Posterior(log_weights - logsumexp(log_weights), mean, root)
 
 
-def _waves(phase: Float[np.ndarray, "n_periods n"]) -> Float[np.ndarray, "n_periods n n_weights"]:
+def smoothed(
+    phase: Float[np.ndarray, " n"], curves: Float[np.ndarray, "n n_curves"], noise: float
+) -> Float[np.ndarray, "n_weights n_curves"]:
+    """Return the most probable coefficients of curves of one beat, as of `waves_at`.
+
+    Args:
+        phase: in beats.
+        curves: values at these phases, of variance about 1 and mean about 0.
+        noise: standard deviation of theirs.
+    """
+    waves = waves_at(phase)
+    variance = np.concatenate([[4.0], np.repeat(POWERS, 2)])
+    precision = waves.T @ waves / noise**2 + np.diag(1.0 / variance)
+    return np.linalg.solve(precision, waves.T @ curves / noise**2)
+
+
+def waves_at(phase: Float[np.ndarray, "*lead n"]) -> Float[np.ndarray, "*lead n n_weights"]:
     """Return 1 and cosines and sines of all harmonics, in turns."""
     angle = 2 * np.pi * phase[..., None] * np.arange(1, len(POWERS) + 1)
     pairs = np.stack([np.cos(angle), np.sin(angle)], -1).reshape(*phase.shape, -1)

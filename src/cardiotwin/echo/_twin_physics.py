@@ -1,0 +1,127 @@
+"""The frozen physics between a network that reads clips and what is known of their patients."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._errors import InputError
+from ..circulation._circulation import Circuit
+from ..hemodynamics import Surrogate, Unknowns
+from ..hemodynamics._surrogate import outputs
+from ..hemodynamics._surrogate_box import PRIOR_REACH
+from ..hemodynamics._surrogate_outputs import PRIMARIES, loop_times
+
+N_HARMONICS = 5
+"""Of the volume over the beat that are compared."""
+
+PERIOD = "period_s"
+
+STRAIGHT = 2.5
+"""Standard deviations up to which a coordinate means what its prior says; beyond it is bent, so
+that it stays within the box with a derivative that is not 0."""
+
+_EVEN = 64
+"""Instants of a beat from which harmonics are computed."""
+
+
+class TwinPhysics(eqx.Module):
+    """Volumes of a circulation from the coordinates of its parameters, by a trained surrogate.
+
+    The length of the beat is that of the clip, so that it is no unknown here: the reference of
+    Med-Real2Sim leaves it to its network, which is not told how fast frames follow each other.
+
+    Attributes:
+        weights: what the surrogate has learned of the simulator; not trained further.
+        box: where it holds.
+        unknowns: free parameters with their priors, whose coordinates are standard normal.
+
+    Raises:
+        InputError: the length of the beat is not among the parameters, or the surrogate was
+            trained in a box that does not hold them up to three standard deviations.
+    """
+
+    weights: Any
+    box: Any = eqx.field(static=True)
+    unknowns: Unknowns = eqx.field(static=True)
+
+    def __init__(self, surrogate: Surrogate, unknowns: Unknowns):
+        if PERIOD not in unknowns.names:
+            raise InputError(
+                "unknowns",
+                found=", ".join(unknowns.names),
+                expected=f"{PERIOD} among them, which every clip tells",
+            )
+        ends = np.outer([-PRIOR_REACH, PRIOR_REACH], np.ones(len(unknowns.names)))
+        surrogate.box.check(unknowns.circulation(ends))
+        # Single precision, in which clips are read.
+        self.weights = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float32) if eqx.is_array(leaf) else leaf,
+            surrogate.weights,
+        )
+        self.box = surrogate.box
+        self.unknowns = unknowns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters that a clip is to tell: the free ones but the length of the beat."""
+        return tuple(name for name in self.unknowns.names if name != PERIOD)
+
+    def circuit(self, z: Float[Array, " n_unknowns"], period_s: Any) -> Circuit:
+        """Return the parameters at coordinates; none goes beyond three standard deviations.
+
+        Args:
+            z: of `names`.
+            period_s: length of the beat.
+        """
+        straight, room = jnp.clip(z, -STRAIGHT, STRAIGHT), PRIOR_REACH - STRAIGHT
+        reach = straight + room * jnp.tanh((z - straight) / room)
+        values: dict[str, Any] = dict(self.unknowns.fixed.values())
+        for index, name in enumerate(self.names):
+            values[name] = self.unknowns.priors[name].value(reach[index])
+        axis = {axis.name: axis for axis in self.box.axes}[PERIOD]
+        values[PERIOD] = jnp.clip(period_s, axis.low, axis.high)
+        return Circuit(**{name: jnp.asarray(values[name]) for name in Circuit._fields})
+
+    def volumes(
+        self, z: Float[Array, " n_unknowns"], period_s: Any
+    ) -> tuple[Any, Any, Float[Array, " n_instants"]]:
+        """Return largest and smallest volume, and the volume at even instants of the beat, mL."""
+        circuit = Circuit(*(leaf[None] for leaf in self.circuit(z, period_s)))
+        found = outputs(self.weights, circuit, self.box)[0]
+        total, v0 = circuit.stressed_volume_ml[0], circuit.v0_ml[0]
+        named = dict(zip(PRIMARIES, found[: len(PRIMARIES)], strict=True))
+        edv = jnp.exp(named["edv"]) * total + v0
+        esv = edv - jnp.exp(named["sv"]) * total
+        share = self.weights.mean_loop + found[len(PRIMARIES) :] @ self.weights.components
+        times = loop_times(circuit.period_s)[0]
+        even = jnp.arange(_EVEN) / _EVEN * circuit.period_s[0]
+        return edv, esv, jnp.interp(even, times, share * total) + v0
+
+
+def aligned_harmonics(curve: Float[Array, " n_instants"]) -> Float[Array, " n_numbers"]:
+    """Return harmonics of a beat, shifted to where the first has its maximum at 0.
+
+    So a beat can be compared with another of which nobody knows when it began.
+
+    Args:
+        curve: at even instants of one beat.
+
+    Returns:
+        Mean, amplitude of the first, then cosine and sine amplitudes of the second, third, …
+
+    >>> t = np.arange(64) / 64
+    >>> beat = 100 + 30 * np.cos(2 * np.pi * (t - 0.3)) + 5 * np.sin(4 * np.pi * (t - 0.3))
+    >>> abs(aligned_harmonics(jnp.asarray(beat))[:4]).round(2).tolist()
+    [100.0, 30.0, 0.0, 5.0]
+    """
+    waves = 2.0 * jnp.fft.rfft(curve)[: N_HARMONICS + 1] / len(curve)
+    # No amplitude, no angle: its derivative would not be finite.
+    first = jnp.where(jnp.abs(waves[1]) < 1e-6, 1e-6, waves[1])
+    turned = waves * jnp.conj(first / jnp.abs(first)) ** np.arange(N_HARMONICS + 1)
+    rest = turned[2:]
+    pairs = jnp.stack([rest.real, -rest.imag], -1).ravel()
+    return jnp.concatenate([jnp.stack([0.5 * waves[0].real, turned[1].real]), pairs])
