@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ._calibration import agreement, calibration, information
+from ._camus_frames import camus_frames
+from ._camus_masks import FOLDER as CAMUS_FRAMES
+from ._camus_twins import camus_twins
 from ._collocation import collocation
 from ._comparison import FIG9, fig10, fig11
 from ._coverage import coverage
@@ -12,6 +15,11 @@ from ._eand_arn import FIG6, FIG7, TABLE1, TABLE3
 from ._ecgsim import FOLDER as ECGSIM
 from ._ecgsim import ecgsim
 from ._echo_phantom import echo_phantom
+from ._echo_pump import echo_pump
+from ._echo_robustness import echo_robustness
+from ._echo_speed import echo_speed
+from ._echo_stenosis import echo_stenosis
+from ._echo_twins import echo_twins
 from ._frames import frames
 from ._golden import golden
 from ._initialization import table2
@@ -117,5 +125,30 @@ STUDIES = {
         "Med-Real2Sim, Table 2: PINN and neural ODE of single patients beside identification",
     ),
     "echo-phantom": Study(echo_phantom, "segmentation of synthetic clips of unseen hearts"),
+    "echo-robustness": Study(
+        echo_robustness, "error and interval of EF in worse clips, and wrong views", resumable=True
+    ),
+    "camus-frames": Study(
+        camus_frames,
+        "segmentation of frames of patients, fine-tuned in five folds",
+        CAMUS_FRAMES,
+        resumable=True,
+    ),
     "surrogate": Study(surrogate, "networks in place of the simulator, the paper's and ours"),
+    "echo-twins": Study(
+        echo_twins,
+        "Med-Real2Sim, Table 1 and Fig. 3a: with and without physics, on synthetic clips",
+    ),
+    "echo-stenosis": Study(
+        echo_stenosis, "mitral stenosis in synthetic clips, unlabelled: AUC by loss, and the limit"
+    ),
+    "echo-speed": Study(
+        echo_speed, "training steps and predictions beside the paper's 3-D convolutions"
+    ),
+    "echo-pump": Study(
+        echo_pump, "Med-Real2Sim, Fig. 4, with patients read from synthetic clips, beside the truth"
+    ),
+    "camus-twins": Study(
+        camus_twins, "Med-Real2Sim, Table 1: EF of patients from frames, in two ways", CAMUS_FRAMES
+    ),
 }
