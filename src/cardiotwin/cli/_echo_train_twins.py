@@ -1,11 +1,18 @@
 """The verb ``echo train-twins``."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ._output import Printer, Seed
+
+if TYPE_CHECKING:
+    from ..learning import StreamResult
+
+REPORTED = 20
+"""Steps whose losses are averaged into a line of the log."""
 
 
 def train_twins(
@@ -49,6 +56,7 @@ def train_twins(
     )
     twins = echo.calibrate_twins(twins, every.calibration)
     twins.save(folder)
+    _write_log(folder / "twins-log.jsonl", training)
     rows = [
         [index + 1, one.best_step, dict(one.validation)[one.best_step]["density"]]
         for index, one in enumerate(training)
@@ -61,3 +69,21 @@ def train_twins(
         "so that 90 % intervals hold 90 %"
     )
     printer.say(f"wrote {folder}; use it: cardiotwin predict FILE --model {folder}")
+
+
+def _write_log(path: Path, training: "list[StreamResult]") -> None:
+    """Write losses (means of 20 steps) and validations of every network, a line each."""
+    from .._files import atomic_path
+
+    lines = []
+    for number, one in enumerate(training, start=1):
+        n_steps = len(next(iter(one.history.values())))
+        for first in range(0, n_steps, REPORTED):
+            own = {k: float(v[first : first + REPORTED].mean()) for k, v in one.history.items()}
+            lines.append({"network": number, "step": min(first + REPORTED, n_steps), **own})
+        lines += [
+            {"network": number, "step": step, "validation": row} for step, row in one.validation
+        ]
+    with atomic_path(path) as temporary:
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        temporary.write_text(text, encoding="utf-8")

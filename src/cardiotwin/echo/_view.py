@@ -186,7 +186,8 @@ def view_doubts(clip: EchoClip, probabilities: Mapping[str, float] | None) -> li
     best = max(probabilities, key=probabilities.__getitem__)
     sure = probabilities[best]
     if clip.view is None:
-        return [f"Nothing tells which view it is; it looks like {best} (probability {sure:.2f})."]
+        like = "none from the apex" if best == "other" else best
+        return [f"Nothing tells which view it is; it looks like {like} (probability {sure:.2f})."]
     if best != clip.view and sure > CONTRADICTED:
         return [f"It looks like {best} (probability {sure:.2f}), but the file says {clip.view}."]
     return []
