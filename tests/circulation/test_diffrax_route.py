@@ -53,6 +53,7 @@ def check_agreement(ours, theirs, volume, allowed):
         )
 
 
+@pytest.mark.slow
 def test_golden_patient_with_aortic_stenosis():
     check_golden("G", **LOOSE)
 

@@ -112,6 +112,7 @@ def test_what_is_predicted_to_help_does_help(both):
     assert left == pytest.approx(expected["systolic_mmhg"], rel=0.35)
 
 
+@pytest.mark.slow
 def test_a_curve_says_more_than_its_ends():
     truth = Unknowns.of().circulation(np.array([0, 0, 0, 0, 0, 2.5, 0, 0, 0, 0.0]))
     beat = steady_state(truth)

@@ -7,7 +7,9 @@ from cardiotwin import ecgi, studies
 from cardiotwin.studies._ecgsim import _Case
 
 
-@pytest.mark.parametrize("name", ["supplied", "ours, homogeneous"])
+@pytest.mark.parametrize(
+    "name", ["supplied", pytest.param("ours, homogeneous", marks=pytest.mark.slow)]
+)
 def test_activation_times_are_found_with_noise(shared_data, name):
     case = _Case(shared_data("ecgi_ecgsim_normal_male").parent)
     problem = case.problem(case.operators(guessed=False)[name], noise_uv=20, seed=0)

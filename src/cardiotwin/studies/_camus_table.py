@@ -100,12 +100,14 @@ def camus_table(
     ]
     for number, fold in enumerate(after, start=1):
         rows.append(Scored(fold).row(f"fine-tuned, fold {number}, biplane", given, "biplane"))
-    rows.append(_constant(given, after))
+    rows += [_corrected(given, after), _constant(given, after)]
     between = [
         agreement(ours, listed) for ours, listed in zip(given.ef.T, given.listed_ef.T, strict=True)
     ]
     notes = [
-        _targets(rows[0]),
+        _targets(rows[0], rows[-2]),
+        "corrected: along a line that is fitted to the test patients of the other folds, whose "
+        "networks were trained on those of this one; the line never sees the patient it corrects",
         *how,
         "EF is compared with that by our disks from the masks of the expert; in the last column "
         "with the table beside the frames, made from the same masks: not the official EF of CAMUS",
@@ -128,6 +130,22 @@ def camus_table(
     ]
     figures = {"ef": _scatter(given, tuned, zero), "dice": _histogram(tuned, zero)}
     return StudyTable("Segmentation of CAMUS frames", COLUMNS, rows, notes, figures)
+
+
+def _corrected(given: AnnotatedFrames, after: list[Rows]) -> list[Any]:
+    """Return the line of biplane EF where each fold is corrected by what the others show."""
+    folds = [Scored(fold) for fold in after]
+    found, tested = [], np.concatenate([own.patients for own in folds])
+    for own in folds:
+        others = [one for one in folds if one is not own]
+        seen = np.concatenate([one.ef[:, 0] for one in others])
+        true = given.ef[np.concatenate([one.patients for one in others]), 0]
+        known = np.isfinite(seen) & np.isfinite(true)
+        found.append(np.polyval(np.polyfit(seen[known], true[known], 1), own.ef[:, 0]))
+    corrected = np.concatenate(found)
+    errors = agreement(corrected, given.ef[tested, 0])
+    listed = float(np.nanmean(abs(corrected - given.listed_ef[tested, 0])))
+    return ["fine-tuned, biplane, corrected", len(tested), *[None] * 4, *errors, listed]
 
 
 def _constant(given: AnnotatedFrames, after: list[Rows]) -> list[Any]:
@@ -153,12 +171,13 @@ def _lost(scored: Scored, given: AnnotatedFrames) -> int:
     return int(np.isnan(scored.ef + given.ef[scored.patients]).any(1).sum())
 
 
-def _targets(best: list[Any]) -> str:
+def _targets(best: list[Any], corrected: list[Any]) -> str:
     told = []
     for name, value, target, reached in (
         ("Dice ED", best[2], 0.92, best[2] >= 0.92),
         ("Dice ES", best[3], 0.90, best[3] >= 0.90),
         ("EF MAE", best[6], 6.5, best[6] <= 6.5),
+        ("EF MAE corrected", corrected[6], 6.5, corrected[6] <= 6.5),
     ):
         told.append(f"{name} {value:.3g} ({target} {'reached' if reached else 'MISSED'})")
     return "targets of the fine-tuned network: " + ", ".join(told)
