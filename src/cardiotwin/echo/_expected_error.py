@@ -69,6 +69,19 @@ def expected_error(
     return found._replace(ef_sd=ef * found.ef_sd, volume_sd=volume * found.volume_sd)
 
 
+def trouble(calibration: Mapping[str, Any], signs: Float[np.ndarray, " n_signs"]) -> float:
+    """Return how many times the typical error of EF is expected of a clip, at least once.
+
+    Args:
+        calibration: of the model's card; without signs in it every clip is typical.
+        signs: `SIGNS`.
+    """
+    if "signs" not in calibration:
+        return 1.0
+    rule = calibration["signs"]
+    return max(1.0, float(times_typical(standardized(signs, rule), rule["ef"])))
+
+
 def standardized(signs: Any, rule: Mapping[str, Any]) -> Float[np.ndarray, "*batch n_signs"]:
     """Return signs against those of good clips, in their standard deviations."""
     return (np.asarray(signs) - np.asarray(rule["middle"])) / np.asarray(rule["spread"])

@@ -15,6 +15,7 @@ from ..circulation import FAST, Indices, steady_indices
 from ..hemodynamics import QUANTITIES, Identification, Measurements, Unknowns
 from ._clip import EchoClip
 from ._encoding import encode
+from ._expected_error import trouble
 from ._segment import Segmentation, segment
 from ._segmentation_model import SegmentationModel, shipped_model
 from ._twin_model import TwinModel, shipped_twins
@@ -79,9 +80,9 @@ def predict(
     """Return the circulation that clips of one patient show, with its pressure–volume loop.
 
     Every clip is segmented and encoded; the networks of the model give distributions of the
-    parameters, which are multiplied over the clips; draws from them are simulated by the
-    circulation itself, not by the surrogate of the training. Pressures are not seen in a clip: they
-    have the spread of the prior unless a cuff narrows it.
+    parameters, the wider the worse a clip looks, which are multiplied over the clips; draws from
+    them are simulated by the circulation itself, not by the surrogate of the training. Pressures
+    are not seen in a clip: they have the spread of the prior unless a cuff narrows it.
 
     Args:
         clips: one, or several views of one patient.
@@ -122,7 +123,9 @@ def predict(
     marks.append(time.perf_counter())
     if set(clinic) - {RATE, "errors"}:
         n_draws *= PROPOSALS
-    read = model.draw(encodings, n_draws, seed)
+    calibration = segmenter.card.get("calibration", {})
+    doubts = [trouble(calibration, one.signs) for one in segmentations]
+    read = model.draw(encodings, n_draws, seed, doubts)
     marks.append(time.perf_counter())
     z = _with_period(read, names, unknowns, segmentations, seed)
     indices = steady_indices(unknowns.circulation(z), solver=FAST, throw=False).indices

@@ -86,7 +86,11 @@ class TwinModel:
         return tempered(Normal(mean, root), widening)
 
     def draw(
-        self, encodings: Encoding | Sequence[Encoding], n: int, seed: int
+        self,
+        encodings: Encoding | Sequence[Encoding],
+        n: int,
+        seed: int,
+        doubts: Sequence[float] = (),
     ) -> Float[np.ndarray, "n n_unknowns"]:
         """Return coordinates of `names` drawn from what clips of one patient say together.
 
@@ -97,6 +101,7 @@ class TwinModel:
             encodings: of one clip, or of several of one patient.
             n: number of draws.
             seed: of them.
+            doubts: how many times the usual error is expected of each clip; once by default.
 
         Raises:
             InputError: no encoding, or one by another segmentation model.
@@ -105,7 +110,9 @@ class TwinModel:
         if not every:
             raise InputError("encodings", found="none", expected="those of one clip at least")
         n = check_count(n, "n")
-        return drawn_in_turns(together([self.read(own) for own in every]), n, seed)
+        doubts = doubts or [1.0] * len(every)
+        read = [tempered(self.read(own), d) for own, d in zip(every, doubts, strict=True)]
+        return drawn_in_turns(together(read), n, seed)
 
     def save(self, folder: PathLike) -> None:
         """Write `twins.json` and `twins.npz`; weights in half precision."""
