@@ -45,12 +45,12 @@ def echo_pump(data: PathLike | None = None, *, quick: bool = False, seed: int = 
 
     Args:
         data: not used, clips are made.
-        quick: two patients instead of 40.
+        quick: two patients instead of 24.
         seed: added to the seed of the test clips.
     """
     del data
     pump = Lvad(SPEED_RPM, SIMAAN_2009)
-    every = _weak_patients(2 if quick else 40, seed)
+    every = _weak_patients(2 if quick else 24, seed)
     forecasts: dict[str, list[Forecast]] = {name: [] for name in ROADS}
     failed = 0
     for views in track(every, "patients", lambda own: f"patient {own[0].patient}"):
