@@ -8,7 +8,7 @@ from jaxtyping import Float
 from .._checks import check_number
 from ._clip import APICAL
 from ._cycle import N_PHASES, smoothed, waves_at
-from ._disks import disk_volumes
+from ._disks import Disks, disk_volumes
 from ._segment import Segmentation
 
 N_GROUPS = 4
@@ -77,7 +77,7 @@ def encode(found: Segmentation, heart_rate_per_min: float | None = None) -> Enco
     sides = found.clip.mm_per_pixel
     pixel = 1.0 if sides is None else float(np.sqrt(np.prod(np.broadcast_to(sides, 2))))
     seen = np.isfinite(found.volumes)
-    curves, powers = _curves(found, pixel)
+    curves = frame_numbers(found.disks, found.look.areas, pixel)
     middle, spread = curves[seen].mean(0), curves[seen].std(0) + 1e-6
     phase = found.clip.times_ms[seen] / 1000.0 * rate / 60.0
     waves = smoothed(phase, (curves[seen] - middle) / spread, NOISE) * spread
@@ -100,16 +100,23 @@ def encode(found: Segmentation, heart_rate_per_min: float | None = None) -> Enco
         *(leaf.std(0) for leaf in (look.coarse, look.fine)),
     ]
     numbers = np.concatenate([of_length, *(np.ravel(own) for own in others)])
-    powers = np.concatenate([powers, [3.0, 3.0], np.zeros(len(numbers) - len(of_length))])
+    powers = np.concatenate([POWERS_OF_LENGTH, [3.0, 3.0], np.zeros(len(numbers) - len(of_length))])
     log_mm = np.nan if sides is None else np.log(pixel / TYPICAL_MM)
     return Encoding(
         numbers, powers, np.concatenate(looks), np.float64(log_mm), np.float64(60.0 / rate)
     )
 
 
-def _curves(found: Segmentation, pixel: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return logarithms of what changes with the beat (n_frames, n_curves), and their powers."""
-    disks = found.disks
+def frame_numbers(
+    disks: Disks, areas: Float[np.ndarray, "n_frames n_labels"], pixel: float = 1.0
+) -> Float[np.ndarray, "n_frames n_curves"]:
+    """Return logarithms of volume, long axis, diameters and areas of each frame, in pixels.
+
+    Args:
+        disks: of the frames.
+        areas: sum of the probabilities of each label, pixels; the first, background, is left out.
+        pixel: height of a pixel in the unit of the disks.
+    """
     diameters = disks.diameters_mm / pixel
     groups = diameters.reshape(len(diameters), N_GROUPS, -1).mean(2)
     with np.errstate(invalid="ignore"):
@@ -117,9 +124,9 @@ def _curves(found: Segmentation, pixel: float) -> tuple[np.ndarray, np.ndarray]:
             np.log(disk_volumes(disks) * 1000.0 / pixel**3)[:, None],
             np.log(disks.length_mm / pixel)[:, None],
             np.log(groups + 0.5),
-            np.log(found.look.areas[:, 1:] + FEW_PIXELS),
+            np.log(areas[:, 1:] + FEW_PIXELS),
         ]
-    return np.concatenate(columns, 1), np.array(POWERS_OF_LENGTH, float)
+    return np.concatenate(columns, 1)
 
 
 def turned(waves: Float[np.ndarray, "n_weights n_curves"]) -> Any:

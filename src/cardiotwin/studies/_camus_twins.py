@@ -12,12 +12,11 @@ from ..echo import (
     Encoding,
     SegmentationModel,
     TwinModel,
-    disk_volumes,
     find_disks,
     shipped_model,
     train_twins,
 )
-from ..echo._encoding import FEW_PIXELS, N_GROUPS
+from ..echo._encoding import frame_numbers
 from ..echo._twin_losses import Known, meant_by, predicted_of_clips
 from ..echo._twin_physics import TwinPhysics
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
@@ -104,15 +103,7 @@ def encoded_frames(model: SegmentationModel, given: AnnotatedFrames) -> EncodedC
     n, n_views, side, _ = given.frames.shape
     look = model.look(given.frames.reshape(-1, side, side))
     disks = find_disks(look.masks)
-    groups = disks.diameters_mm.reshape(n * n_views, N_GROUPS, -1).mean(2)
-    with np.errstate(invalid="ignore"):
-        columns = [
-            np.log(disk_volumes(disks))[:, None],
-            np.log(disks.length_mm)[:, None],
-            np.log(groups + 0.5),
-            np.log(look.areas[:, 1:] + FEW_PIXELS),
-        ]
-    frames = np.concatenate(columns, 1).reshape(n, n_views, -1)
+    frames = frame_numbers(disks, look.areas).reshape(n, n_views, -1)
     frames = np.where(np.isfinite(frames), frames, np.nanmean(frames, 0))
     # ED and ES stand in turns: what changes between them is what EF is about.
     numbers = np.concatenate([frames[:, ::2], frames[:, 1::2] - frames[:, ::2]], 1).reshape(n, -1)
@@ -134,9 +125,10 @@ def _tested(
     """Return EF and its standard deviation of the test patients, trained on the others."""
     others = np.setdiff1d(np.arange(len(every)), test)
     order = np.random.default_rng(seed).permutation(others)
+    held_out = min(HELD_OUT, len(order) // 4)
     model, _ = train_twins(
-        every[order[HELD_OUT:]],
-        every[order[:HELD_OUT]],
+        every[order[held_out:]],
+        every[order[:held_out]],
         surrogate=physics,
         labels="ef",
         members=MEMBERS,
