@@ -22,7 +22,7 @@ from ..learning._named_arrays import named_arrays, read_arrays
 from ._clip import EchoClip
 from ._cycle import smoothed
 from ._encoding import Encoding, encode, turned
-from ._phantom import Phantom
+from ._phantom import Phantom, PhantomClip
 from ._segment import segment
 from ._segmentation_model import SegmentationModel, shipped_model
 from ._twin_losses import Known
@@ -64,6 +64,26 @@ class LabelledClip:
     heart_rate_per_min: float | None = None
     truth: dict[str, float] | None = None
 
+    @classmethod
+    def of_phantom(cls, one: PhantomClip, unknowns: Unknowns, **more: float) -> "LabelledClip":
+        """Return a synthetic clip with all that is known of it.
+
+        Args:
+            one: the clip.
+            unknowns: in whose coordinates its parameters are told.
+            more: further numbers for ``truth``.
+        """
+        z = unknowns.coordinates(one.circulation)
+        truth = dict(zip(unknowns.names, z.tolist(), strict=True))
+        return cls(
+            one.clip,
+            one.edv_ml,
+            one.esv_ml,
+            one.volumes_ml,
+            one.heart_rate_per_min,
+            {**truth, **more},
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedClips:
@@ -87,12 +107,11 @@ class EncodedClips:
     def __getitem__(self, which: Any) -> "EncodedClips":
         """Return some of the clips."""
         own = self.encoding
-        chosen = Encoding(
-            own.numbers[which],
-            own.powers,
-            own.looks[which],
-            own.log_mm[which],
-            own.period_s[which],
+        chosen = own._replace(
+            numbers=own.numbers[which],
+            looks=own.looks[which],
+            log_mm=own.log_mm[which],
+            period_s=own.period_s[which],
         )
         known = Known(*(leaf if leaf is None else leaf[which] for leaf in self.known))
         truth = {name: values[which] for name, values in self.truth.items()}
@@ -114,17 +133,8 @@ class LabelledPhantom:
     def __call__(self, number: int) -> LabelledClip:
         """Return one clip."""
         one = self.phantom.clip(number, self.seed)
-        z = self.phantom.unknowns.coordinates(one.circulation)
-        truth = dict(zip(self.phantom.unknowns.names, z.tolist(), strict=True))
         more = {"patient": one.patient, "four_chambers": float(one.clip.view == "A4C")}
-        return LabelledClip(
-            one.clip,
-            one.edv_ml,
-            one.esv_ml,
-            one.volumes_ml,
-            one.heart_rate_per_min,
-            truth | more,
-        )
+        return LabelledClip.of_phantom(one, self.phantom.unknowns, **more)
 
 
 @dataclass(frozen=True)

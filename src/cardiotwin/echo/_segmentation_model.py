@@ -14,11 +14,10 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from .._checks import check_array, check_file
-from .._errors import InputError
-from .._files import atomic_path
 from .._foreign import foreign_parser
 from .._types import ArrayLike, PathLike
 from ..learning._named_arrays import named_arrays, read_arrays, with_arrays
+from ._model_files import shipped_folder, write_model
 from ._segmentation_network import N_SEEN, SegmentationNetwork
 
 FORMAT = "cardiotwin echo segmentation 1"
@@ -28,8 +27,6 @@ GROUP = 16
 
 VIEWS_AT = "views."
 """What the names of the classifier's arrays begin with in the file."""
-
-SHIPPED = Path(__file__).parent / "weights"
 
 
 class Look(NamedTuple):
@@ -120,11 +117,7 @@ class SegmentationModel:
         arrays = {k: v.astype(np.float16) for k, v in named_arrays(self.network).items()}
         if self.views is not None:
             arrays |= {VIEWS_AT + k: v for k, v in self.views._asdict().items()}
-        with atomic_path(folder / NPZ) as temporary:
-            np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
-        with atomic_path(folder / JSON) as temporary:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_model(folder / NPZ, arrays, folder / JSON, content)
 
     @classmethod
     def load(cls, folder: PathLike) -> "SegmentationModel":
@@ -168,14 +161,7 @@ def shipped_model() -> SegmentationModel:
     Raises:
         InputError: the package was built without it.
     """
-    if not (SHIPPED / JSON).exists():
-        raise InputError(
-            "model",
-            found="no model in the package",
-            expected="weights beside it",
-            advice="Train one: cardiotwin echo train --out FOLDER",
-        )
-    return SegmentationModel.load(SHIPPED)
+    return SegmentationModel.load(shipped_folder(JSON, "train"))
 
 
 @eqx.filter_jit

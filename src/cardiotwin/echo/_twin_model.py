@@ -15,13 +15,13 @@ from jaxtyping import Float
 
 from .._checks import check_count, check_file
 from .._errors import InputError
-from .._files import atomic_path
 from .._foreign import foreign_parser
 from .._types import PathLike
 from ..circulation import Circulation
 from ..hemodynamics import Prior, Unknowns
 from ..learning._named_arrays import named_arrays, read_arrays, with_arrays
 from ._encoding import Encoding
+from ._model_files import shipped_folder, write_model
 from ._twin_inputs import TwinInputs
 from ._twin_losses import LABELS
 from ._twin_network import Normal, TwinHead
@@ -30,7 +30,6 @@ from ._witnesses import drawn_in_turns, tempered, together
 
 FORMAT = "cardiotwin echo twins 1"
 JSON, NPZ = "twins.json", "twins.npz"
-SHIPPED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +136,7 @@ class TwinModel:
         for index, head in enumerate(self.heads):
             for name, leaf in named_arrays(head).items():
                 arrays[f"{index}.{name}"] = leaf.astype(np.float16)
-        with atomic_path(folder / NPZ) as temporary:
-            np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
-        with atomic_path(folder / JSON) as temporary:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_model(folder / NPZ, arrays, folder / JSON, content)
 
     @classmethod
     def load(cls, folder: PathLike) -> "TwinModel":
@@ -185,7 +180,7 @@ class TwinModel:
             )
 
     def widened(self, factor: float) -> "TwinModel":
-        """Return the model with all spreads times a factor."""
+        """Return the model with another widening in its card, see `tempered`."""
         return replace(self, card={**self.card, "widening": float(factor)})
 
 
@@ -196,14 +191,7 @@ def shipped_twins() -> TwinModel:
     Raises:
         InputError: the package was built without it.
     """
-    if not (SHIPPED / JSON).exists():
-        raise InputError(
-            "model",
-            found="no model in the package",
-            expected="weights beside it",
-            advice="Train one: cardiotwin echo train-twins --out FOLDER",
-        )
-    return TwinModel.load(SHIPPED)
+    return TwinModel.load(shipped_folder(JSON, "train-twins"))
 
 
 def _inputs_of(read: dict[str, np.ndarray], n_in: int) -> TwinInputs:

@@ -20,9 +20,10 @@ from ..echo import (
     encode_clips,
     train_twins,
 )
-from ..echo._twin_losses import known_quantities, predicted_of_clips, quantities
+from ..echo._twin_losses import WAVE_SCALE, known_quantities, predicted_of_clips, quantities
 from ..echo._twin_physics import TwinPhysics
 from ..hemodynamics import ADULT, ADULT_BOX, Axis, Prior, Surrogate, Unknowns, train_surrogate
+from ..hemodynamics._surrogate_box import PRIOR_REACH
 from ._table import StudyTable
 
 VALVE = "mitral_resistance"
@@ -55,16 +56,7 @@ class Arms:
         """Return one clip with the truth."""
         arm = number % 2
         one = self.phantoms[arm].clip(number // 2, self.seed + 100_000 * arm)
-        z = _unknowns(WIDE).coordinates(one.circulation)
-        truth = dict(zip(ADULT, z.tolist(), strict=True))
-        return LabelledClip(
-            one.clip,
-            one.edv_ml,
-            one.esv_ml,
-            one.volumes_ml,
-            one.heart_rate_per_min,
-            truth | {"stenosed": float(arm)},
-        )
+        return LabelledClip.of_phantom(one, _unknowns(WIDE), stenosed=float(arm))
 
 
 def echo_stenosis(
@@ -109,7 +101,7 @@ def echo_stenosis(
         possible = _possible(model, surrogate, test, noise)
         rows.append([f"P-SSL, {labels}", auc(score, sick), possible])
         if labels == "curve":
-            known = np.diag(np.r_[0.02, 0.02, np.full(len(noise) - 2, EXACT_ML / 20.0)] ** 2)
+            known = np.diag(np.r_[0.02, 0.02, np.full(len(noise) - 2, EXACT_ML / WAVE_SCALE)] ** 2)
             exact = _possible(model, surrogate, test, known)
             rows.append(["the volume curve known to 1 mL", None, exact])
             ceiling = _supervised(model, training, test)
@@ -159,7 +151,7 @@ def _box() -> Any:
     axes = []
     for axis in ADULT_BOX.axes:
         if axis.name == VALVE:
-            low, high = WIDE.value(-3.0), WIDE.value(3.0)
+            low, high = WIDE.value(-PRIOR_REACH), WIDE.value(PRIOR_REACH)
             axis = Axis(VALVE, float(low), float(high), offset=axis.offset, prior=WIDE)
         axes.append(axis)
     return replace(ADULT_BOX, axes=tuple(axes))
