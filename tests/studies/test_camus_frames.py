@@ -12,9 +12,11 @@ from cardiotwin.echo._segmentation_network import SegmentationNetwork
 from cardiotwin.studies import FinishedParts
 from cardiotwin.studies._camus_frames import (
     FineTuning,
+    correction,
     cross_validated,
     patients_of_folds,
     shuffled,
+    voted,
 )
 from cardiotwin.studies._camus_masks import (
     FOLDER,
@@ -31,7 +33,7 @@ BASE = 46
 WIDTHS = 9 + np.arange(PATIENTS) % 4
 """Half of the width of each patient's ventricle at end-diastole, pixels."""
 
-RECIPE = FineTuning(folds=3, steps=3, batch=4, held_out=1)
+RECIPE = FineTuning(folds=3, steps=3, batch=4, networks=2, held_out=1)
 
 
 def _heart(half_width, length):
@@ -137,23 +139,50 @@ def test_trainings_never_see_the_patients_they_are_tested_on(given, tmp_path, mo
     model = SegmentationModel(SegmentationNetwork((8, 8), key=jax.random.key(0)), (8, 8), SIZE, {})
     parts = FinishedParts(tmp_path / "parts.jsonl", {})
     before, after = cross_validated(model, given, RECIPE, parts=parts)
-    for shown, fold in zip(seen, after, strict=True):
+    folds = [fold for fold in after for _ in range(RECIPE.networks)]
+    for shown, fold in zip(seen, folds, strict=True):
         tested = {image.tobytes() for row in fold for image in given.frames[row[0]]}
         assert len(shown) == (PATIENTS - len(fold)) * len(VIEWS) and not shown & tested
     # Weights were left as they were: each fold repeats what the model scored without it.
-    assert sorted(row for fold in after for row in fold) == before
+    assert sorted(row[:-1] for fold in after for row in fold) == before
     # A run that was interrupted trains no fold twice.
     cross_validated(model, given, RECIPE, parts=FinishedParts(tmp_path / "parts.jsonl", {}))
-    assert len(seen) == RECIPE.folds
+    assert len(seen) == RECIPE.folds * RECIPE.networks
 
 
 def test_perfect_masks_have_dice_one_and_no_error(given):
-    rows = [[k, *[1.0] * 12, *map(float, given.ef[k])] for k in range(PATIENTS)]
+    rows = [[k, *[1.0] * 12, *map(float, given.ef[k]), given.ef[k, 0]] for k in range(PATIENTS)]
     table = camus_table(given, rows, [rows[:3], rows[3:5], rows[5:]], [])
     assert table.rows[0][1:9] == [PATIENTS, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
     assert "MISSED" not in table.notes[0] and table.notes[0].count("reached") == 4
     assert table.column("segmentation")[-1] == "mean EF of the other folds"
     assert set(table.figures) == {"ef", "dice"}
+
+
+def test_the_line_that_corrects_is_found_from_many_patients_and_a_shift_from_few(rng):
+    seen = rng.uniform(20, 70, 4000)
+    offset, slope = correction(seen, 10 + 0.8 * seen)
+    assert slope == pytest.approx(0.8, abs=0.01) and offset == pytest.approx(10, abs=0.4)
+    seen = np.array([40.0, 41.0, np.nan])
+    offset, slope = correction(seen, np.array([45.0, 44.0, 60.0]))
+    assert slope == pytest.approx(1.0, abs=0.01)
+    assert offset + slope * 40.5 == pytest.approx(44.5)
+    assert correction(np.array([np.nan]), np.array([50.0])) == (0.0, 1.0)
+
+
+def test_networks_that_vote_are_as_sure_together_as_in_the_mean(given):
+    models = [
+        SegmentationModel(SegmentationNetwork((8, 8), key=jax.random.key(k)), (8, 8), SIZE, {})
+        for k in range(2)
+    ]
+    frames = given.frames[:2]
+    alone = [voted([one], frames) for one in models]
+    flat = frames.reshape(-1, SIZE, SIZE)
+    assert np.array_equal(alone[0].reshape(flat.shape), models[0].masks(flat))
+    both = voted(models, frames)
+    agreed = alone[0] == alone[1]
+    assert 0 < agreed.mean() < 1 and np.array_equal(both[agreed], alone[0][agreed])
+    assert np.array_equal(voted([models[0]] * 2, frames), alone[0])
 
 
 def test_limits_of_agreement_hold_95_percent_of_normal_errors(rng):
