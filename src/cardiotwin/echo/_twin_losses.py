@@ -19,8 +19,9 @@ ejection fraction alone, the largest and smallest volume, the volume through the
 VOLUME_SCALE, EF_SCALE, WAVE_SCALE = 0.3, 10.0, 20.0
 """Units of the losses: logarithms of volumes, points, mL: about the spread among patients."""
 
-TYPICAL_EDV, TYPICAL_ESV, TYPICAL_MEAN = 120.0, 55.0, 85.0
-"""Volumes (mL) from which the losses count."""
+TYPICAL_EDV, TYPICAL_ESV, TYPICAL_MEAN, TYPICAL_EF = 120.0, 55.0, 85.0, 55.0
+"""Volumes (mL) and ejection fraction (percent) from which the losses count, so that a network that
+is taught them directly begins there, as one with physics begins at the patient of the prior."""
 
 LEAST_NOISE = 0.03
 """Of the labels, in these units: beats differ by about as much from the average beat."""
@@ -118,7 +119,7 @@ def quantities(edv: Any, esv: Any, curve: Any, labels: str) -> Float[Array, " n"
         labels: one of `LABELS`.
     """
     if labels == "ef":
-        return jnp.stack([100.0 * (1.0 - esv / edv) / EF_SCALE])
+        return jnp.stack([(100.0 * (1.0 - esv / edv) - TYPICAL_EF) / EF_SCALE])
     both = (
         jnp.stack([jnp.log(edv / TYPICAL_EDV), jnp.log(jnp.maximum(esv, 1.0) / TYPICAL_ESV)])
         / VOLUME_SCALE
@@ -133,7 +134,7 @@ def known_quantities(known: Known, labels: str) -> Float[np.ndarray, "n n_quanti
     """Return the same of what is known."""
     edv, esv = np.asarray(known.edv), np.asarray(known.esv)
     if labels == "ef":
-        return (100.0 * (1.0 - esv / edv) / EF_SCALE)[:, None]
+        return ((100.0 * (1.0 - esv / edv) - TYPICAL_EF) / EF_SCALE)[:, None]
     both = np.stack([np.log(edv / TYPICAL_EDV), np.log(esv / TYPICAL_ESV)], -1) / VOLUME_SCALE
     if labels == "volumes":
         return both
@@ -153,7 +154,7 @@ def meant_by(values: Float[np.ndarray, "... n_quantities"], labels: str) -> tupl
     [120.0]
     """
     if labels == "ef":
-        return EF_SCALE * values[..., 0], None, None
+        return TYPICAL_EF + EF_SCALE * values[..., 0], None, None
     edv = TYPICAL_EDV * np.exp(VOLUME_SCALE * values[..., 0])
     esv = TYPICAL_ESV * np.exp(VOLUME_SCALE * values[..., 1])
     return 100.0 * (1.0 - esv / edv), edv, esv

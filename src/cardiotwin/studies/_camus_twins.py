@@ -17,7 +17,7 @@ from ..echo import (
     train_twins,
 )
 from ..echo._encoding import frame_numbers
-from ..echo._twin_losses import Known, meant_by, predicted_of_clips
+from ..echo._twin_losses import EF_SCALE, Known, meant_by, predicted_of_clips
 from ..echo._twin_physics import TwinPhysics
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
 from ._camus_frames import FineTuning, patients_of_folds
@@ -151,6 +151,6 @@ def _ef(
         _, seen = predicted_of_clips(head, physics, "ef", inputs, period)
         spread = np.sqrt(np.sum(np.asarray(seen.root) ** 2, -1))
         means.append(meant_by(np.asarray(seen.mean), "ef")[0])
-        variances.append(meant_by(spread, "ef")[0] ** 2)
+        variances.append((EF_SCALE * spread[:, 0]) ** 2)
     mean = np.mean(means, 0)
     return np.stack([mean, np.sqrt(np.mean(variances, 0) + np.var(means, 0))], -1)
