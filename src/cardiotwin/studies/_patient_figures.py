@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import plotly.colors as pcolors
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -21,19 +22,19 @@ def boxes(answers: Sequence[Answer], truth: Truth) -> go.Figure:
     """
     panels = ("EF (points)", *TITLES, "parameters (prior SD)")
     figure = make_subplots(rows=4, cols=2, subplot_titles=panels, vertical_spacing=0.08)
-    for answer in answers:
+    palette = pcolors.qualitative.Dark24
+    for number, answer in enumerate(answers):
         columns = [ef_errors(answer, truth), *wave_errors(answer, truth).T]
         if answer.coordinates is not None:
             columns.append(np.abs(answer.coordinates - truth.coordinates).mean(-1))
         for index, values in enumerate(columns):
             if np.isfinite(values).any():
                 figure.add_box(
-                    y=values, name=answer.name, boxpoints="all", showlegend=False,
+                    y=values, name=answer.name, boxpoints="all", legendgroup=answer.name,
+                    showlegend=index == 0, marker_color=palette[number % len(palette)],
                     row=index // 2 + 1, col=index % 2 + 1,
                 )  # fmt: skip
     figure.update_xaxes(showticklabels=False)
-    for row, col in ((3, 2), (4, 1)):
-        figure.update_xaxes(showticklabels=True, row=row, col=col)
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
         title="Errors over patients: absolute (EF, parameters), root mean square (waves)",
