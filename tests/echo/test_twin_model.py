@@ -161,6 +161,8 @@ def test_a_model_that_was_taught_volumes_has_no_parameters(model):
         ({"heads": 3}, "arrays"),
         ({"sizes": [9, 10**6]}, "outputs"),
         ({"labels": "videos"}, "videos"),
+        ({"card": {"shift": [0.0]}}, "shift of shape"),
+        ({"card": {"hidden_spread": [[0.0, 1.0]]}}, "hidden_spread of shape"),
         ({"priors": {"emax": {"median": -1.0, "spread": 1.0}}}, "median"),
     ],
 )

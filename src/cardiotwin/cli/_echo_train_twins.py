@@ -65,8 +65,8 @@ def train_twins(
     found = twins.card["calibration"]
     printer.say(
         f"on {found['clips']} clips kept for it: EF within {found['ef_mae']:.1f} points, EDV "
-        f"within {found['edv_mae_ml']:.0f} mL in the mean; spreads times {found['widening']:.2f}, "
-        "so that 90 % intervals hold 90 %"
+        f"within {found['edv_mae_percent']:.0f} % in the mean; 90 % intervals of EF hold "
+        f"{100 * found['ef_held']:.0f} %, spreads times {twins.card['widening']:.2f}"
     )
     printer.say(f"wrote {folder}; use it: cardiotwin predict FILE --model {folder}")
 

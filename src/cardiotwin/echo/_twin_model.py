@@ -21,6 +21,7 @@ from ..circulation import Circulation
 from ..hemodynamics import Prior, Unknowns
 from ..learning._named_arrays import named_arrays, read_arrays, with_arrays
 from ._encoding import Encoding
+from ._hidden_spread import spread_out
 from ._model_files import shipped_folder, write_model
 from ._twin_inputs import TwinInputs
 from ._twin_losses import LABELS
@@ -42,7 +43,8 @@ class TwinModel:
         unknowns: priors of the parameters; None for a model that was taught volumes directly.
         labels: what was known of the patients of the training: "ef", "volumes" or "curve".
         card: what it was trained on, how, what it reaches, and what it was not validated on;
-            ``"widening"`` is a factor on the spreads, from calibration, see `tempered`.
+            from calibration ``"widening"``, a factor on the spreads (see `tempered`),
+            ``"shift"`` of the means, and ``"hidden_spread"``, a covariance of all draws.
     """
 
     heads: tuple[TwinHead, ...]
@@ -80,9 +82,25 @@ class TwinModel:
         mean, root = (np.asarray(leaf, np.float64) for leaf in found)
         if x.ndim == 1:
             mean, root = mean[:, 0], root[:, 0]
+        mean = mean + np.asarray(self.card.get("shift", 0.0))
         if self.unknowns is None:
             return Normal(mean, widening * root)
         return tempered(Normal(mean, root), widening)
+
+    def drawn(self, found: Normal, n: int, seed: int) -> Float[np.ndarray, "n *batch n_unknowns"]:
+        """Return draws from what was read, an even share of each network.
+
+        What no clip tells is added here, and not in `read`: a second clip of the patient does not
+        tell it either.
+
+        Args:
+            found: by `read`, or by `together` of several clips.
+            n: number of draws.
+            seed: of them.
+        """
+        if "hidden_spread" in self.card:
+            found = spread_out(found, np.asarray(self.card["hidden_spread"]))
+        return drawn_in_turns(found, n, seed)
 
     def draw(
         self,
@@ -111,7 +129,7 @@ class TwinModel:
         n = check_count(n, "n")
         doubts = doubts or [1.0] * len(every)
         read = [tempered(self.read(own), d) for own, d in zip(every, doubts, strict=True)]
-        return drawn_in_turns(together(read), n, seed)
+        return self.drawn(together(read), n, seed)
 
     def save(self, folder: PathLike) -> None:
         """Write `twins.json` and `twins.npz`; weights in half precision."""
@@ -171,13 +189,11 @@ class TwinModel:
             if priors is not None:
                 known = {name: Prior(**prior) for name, prior in priors.items()}
                 unknowns = Unknowns(known, Circulation(**content["fixed"]))
-            return cls(
-                tuple(heads),
-                _inputs_of(read, n_in),
-                unknowns,
-                labels,
-                dict(content["card"]),
-            )
+            card = dict(content["card"])
+            for name, shape in (("shift", (n_out,)), ("hidden_spread", (n_out, n_out))):
+                if name in card and np.shape(card[name]) != shape:
+                    raise ValueError(f"{name} of shape {np.shape(card[name])}")
+            return cls(tuple(heads), _inputs_of(read, n_in), unknowns, labels, card)
 
     def widened(self, factor: float) -> "TwinModel":
         """Return the model with another widening in its card, see `tempered`."""

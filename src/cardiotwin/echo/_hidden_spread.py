@@ -1,0 +1,77 @@
+"""How far parameters may lie from what twins say, in directions that no volume tells of."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import nnls
+from scipy.stats import norm
+
+from ..circulation import FAST, steady_indices
+from ..hemodynamics import Unknowns
+from ._twin_network import Normal
+
+N_PATIENTS = 400
+"""Drawn from the priors, over whom slopes are averaged."""
+
+
+def volume_slopes(
+    unknowns: Unknowns, names: tuple[str, ...], seed: int = 0
+) -> Float[np.ndarray, "2 n_names"]:
+    """Return what EF and the logarithm of the largest volume gain with each coordinate.
+
+    Least squares over patients drawn from the priors: slopes of the mean patient. The smallest
+    volume follows from both, so that it has no slopes of its own.
+
+    Args:
+        unknowns: priors.
+        names: of the coordinates that are asked for.
+        seed: of the patients.
+    """
+    z = unknowns.draw(N_PATIENTS, seed)
+    found = steady_indices(unknowns.circulation(z), solver=FAST, throw=False).indices
+    edv, esv = np.asarray(found.edv_ml), np.asarray(found.esv_ml)
+    beating = np.isfinite(edv)
+    columns = np.stack([1.0 - esv[beating] / edv[beating], np.log(edv[beating])], -1)
+    design = np.concatenate([z[beating], np.ones((beating.sum(), 1))], -1)
+    slopes = np.linalg.lstsq(design, columns, rcond=None)[0]
+    return slopes[[unknowns.names.index(name) for name in names]].T
+
+
+def hidden_spread(
+    draws: Float[np.ndarray, "n n_draws n_names"],
+    truth: Float[np.ndarray, "n n_names"],
+    slopes: Float[np.ndarray, "n_seen n_names"],
+    level: float,
+) -> Float[np.ndarray, "n_names n_names"]:
+    """Return the covariance P diag(d) P that draws lack, P J⁺J = 0 for the slopes J.
+
+    Each parameter lacks the variance with which a normal interval would hold a share ``level`` of
+    the truths. As it is added across the slopes only, EF and volumes hardly change.
+
+    Args:
+        draws: of the parameters of n clips.
+        truth: their true parameters.
+        slopes: of what must not change.
+        level: share of the truths that intervals are to hold.
+
+    >>> rng = np.random.default_rng(0)
+    >>> draws, truth = rng.normal(size=(500, 80, 2)), 2.0 * rng.normal(size=(500, 2))
+    >>> hidden_spread(draws, truth, np.array([[1.0, 0.0]]), 0.9).round(0).tolist()
+    [[0.0, 0.0], [0.0, 3.0]]
+    """
+    width = norm.ppf(0.5 + 0.5 * level)
+    miss = (truth - np.nanmedian(draws, 1)) / width
+    lacking = np.quantile(miss**2 - np.nanvar(draws, 1), level, axis=0)
+    across = np.eye(slopes.shape[1]) - np.linalg.pinv(slopes) @ slopes
+    added, _ = nnls(across**2, np.maximum(lacking, 0.0))
+    return (across * added) @ across
+
+
+def spread_out(found: Normal, more: Float[np.ndarray, "n_names n_names"]) -> Normal:
+    """Return distributions with a covariance added to each.
+
+    Args:
+        found: means and roots with any leading axes.
+        more: positive semidefinite.
+    """
+    covariance = found.root @ np.swapaxes(found.root, -1, -2) + more
+    return Normal(found.mean, np.linalg.cholesky(covariance))
