@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardiotwin import InputError
+from cardiotwin import FileFormatError, InputError
 from cardiotwin.echo import (
     Disks,
     EchoClip,
@@ -215,8 +215,36 @@ def test_clips_without_a_ventricle_are_counted_and_left_out(encoder, model, unse
 
 def test_nothing_but_such_clips_is_an_error(encoder, model):
     encoder |= {"0", "1"}
-    with pytest.raises(InputError, match="none with a beating ventricle"):
+    with pytest.raises(InputError, match=r"none with a beating ventricle.*expected a ventricle"):
         encode_clips(_Clips(), 2, model, quiet=True)
+
+
+@pytest.mark.parametrize("damaged", [[1, 9], [0, 1, 2, 3], [8, 9]])
+def test_clips_that_cannot_be_read_are_counted_and_left_out(encoder, model, damaged, tmp_path):
+    """Also where all of a part are such, and after an interruption."""
+    clips = _Clips()
+
+    def some(number):
+        if number in damaged:
+            raise FileFormatError("clip", found="half a file", expected="a whole one")
+        return clips(number)
+
+    found = encode_clips(some, 10, model, folder=tmp_path, quiet=True)
+    assert found.failed == len(damaged)
+    np.testing.assert_array_equal(found.truth["number"], np.setdiff1d(np.arange(10), damaged))
+    assert np.isfinite(found.known.edv).all()
+    clips.breaks = 0
+    again = encode_clips(some, 10, model, folder=tmp_path, quiet=True)
+    jax.tree.map(np.testing.assert_array_equal, found.encoding, again.encoding)
+
+
+def test_more_clips_are_added_to_a_folder_of_fewer(encoder, model, tmp_path):
+    """The last part of the shorter run, which is not full, is made again."""
+    encode_clips(_Clips(), 6, model, folder=tmp_path, quiet=True)
+    rest = _Clips()
+    found = encode_clips(rest, 10, model, folder=tmp_path, quiet=True)
+    assert rest.made == list(range(4, 10))
+    np.testing.assert_array_equal(found.truth["number"], np.arange(10))
 
 
 def test_labels_of_a_curve_are_there_where_its_volumes_are_known(encoder, model):

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ._labels import NOT_CAVITY
+
 
 def augmented(
     frames: Float[Array, "n h w seen"], masks: Int[Array, "n h w"], key: Any
@@ -14,7 +16,8 @@ def augmented(
 
     Turned by ±10°, scaled by 0.67 to 1.25 and each side by ±15 % more, shifted by ±8 %, as other
     crops and aspect ratios do; gamma 0.6 to 1.6, gain ±20 %; in every third frame a rectangle is
-    blackened; every fifth stands still, as single frames do.
+    blackened; every fifth stands still, as single frames do. What comes in from outside of the
+    frame is black background, or not cavity where no more is told of the frame.
     """
     n = len(frames)
     keys = jax.random.split(key, 4)
@@ -46,7 +49,8 @@ def _moved(frame: Any, mask: Any, place: Any) -> tuple[Any, Any]:
         (1 - b) * flat[start + w] + b * flat[start + w + 1]
     )
     nearest = mask.ravel()[jnp.round(i).astype(jnp.int32) * w + jnp.round(j).astype(jnp.int32)]
-    return jnp.where(inside[..., None], mixed, 0.0), jnp.where(inside, nearest, 0)
+    outside = jnp.where((mask == NOT_CAVITY).any(), NOT_CAVITY, 0)
+    return jnp.where(inside[..., None], mixed, 0.0), jnp.where(inside, nearest, outside)
 
 
 def _blackened(frame: Any, hole: Any) -> Any:

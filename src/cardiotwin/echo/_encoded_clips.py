@@ -93,7 +93,7 @@ class EncodedClips:
         encoding: a batch (n,).
         known: labels, (n,) each; harmonics are NaN where volumes of the frames are not known.
         truth: name → (n,) whatever else is known.
-        failed: clips in which no beating ventricle was found.
+        failed: clips that could not be read or in which no beating ventricle was found.
     """
 
     encoding: Encoding
@@ -137,28 +137,40 @@ class LabelledPhantom:
         return LabelledClip.of_phantom(one, self.phantom.unknowns, **more)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelledRecords:
-    """Clips of a data set by number; records without volumes must have been left out.
+    """Clips of a data set by number.
 
     Attributes:
-        records: such as ``EchoNetDynamic(root).splits["TRAIN"]``.
+        records: such as ``EchoNetDynamic(root).splits["TRAIN"]``; those without volumes must have
+            been left out.
+
+    Raises:
+        InputError: records without volumes.
     """
 
     records: Sequence[EchoRecord]
 
-    def __call__(self, number: int) -> LabelledClip:
-        """Return one clip."""
-        record = self.records[number]
-        edv, esv = record.edv_ml, record.esv_ml
-        if edv is None or esv is None:
+    def __post_init__(self):
+        without = [one.name for one in self.records if one.edv_ml is None or one.esv_ml is None]
+        if without:
             raise InputError(
-                record.name,
-                found="no volumes",
+                "records",
+                found=f"{len(without)} without volumes, such as {without[0]}",
                 expected="both, largest and smallest",
                 advice="Leave out records without them.",
             )
-        return LabelledClip(record.clip(), edv, esv)
+
+    def __call__(self, number: int) -> LabelledClip:
+        """Return one clip, with its number among the truth as "record"."""
+        record = self.records[number]
+        edv, esv = float(record.edv_ml or 0.0), float(record.esv_ml or 0.0)
+        return LabelledClip(record.clip(), edv, esv, truth={"record": float(number)})
+
+    def __repr__(self) -> str:
+        # Not where the files lie: encodings stay true when a data set is moved.
+        told = [(one.name, one.edv_ml, one.esv_ml) for one in self.records]
+        return f"LabelledRecords({told})"
 
 
 def encode_clips(
@@ -173,7 +185,8 @@ def encode_clips(
     """Return encodings of clips, which are read or made while the one before is looked at.
 
     Args:
-        clips: from a number to a clip with labels; none is kept in memory.
+        clips: from a number to a clip with labels; none is kept in memory. Those that it refuses
+            with an InputError, as damaged files are, count as failed.
         n: how many.
         model: that segments them; the one of the package by default.
         folder: where encodings are kept as they come, so that an interrupted run goes on; it
@@ -186,19 +199,24 @@ def encode_clips(
     """
     n = check_count(n, "n")
     model = shipped_model() if model is None else model
-    parts = _begin(folder, model, repr(clips))
+    parts = _begin(folder, model, repr(clips), n)
     todo = range(min(len(parts) * PART, n), n, PART)
+    why: list[str] = []
     with ThreadPoolExecutor(1) as pool:
         for first in todo if quiet or not len(todo) else track(todo, label):
             numbers = range(first, min(first + PART, n))
-            rows = [_row(one, model) for one in _ahead(pool, clips, numbers)]
+            rows = [_row(one, model, why) for one in _ahead(pool, clips, numbers)]
             parts.append(_stacked(rows))
-            if len(rows) == PART:
-                _write(folder, len(parts), parts[-1])
+            _write(folder, len(parts), parts[-1])
     joined = {name: values[:n] for name, values in _joined(parts).items()}
     good = joined["good"] > 0
     if not good.any():
-        raise InputError("clips", found="none with a beating ventricle", expected="at least one")
+        raise InputError(
+            "clips",
+            found="none with a beating ventricle",
+            expected="at least one",
+            advice=f"The first: {why[0]}" if why else "",
+        )
     own = {k: v[good] for k, v in joined.items()}
     truth = {k.removeprefix("truth_"): v for k, v in own.items() if k.startswith("truth_")}
     encoding = Encoding(
@@ -267,13 +285,20 @@ def label_harmonics(
     return np.concatenate([[waves[0, 0] * spread + middle, pairs[0].real], rest])
 
 
-def _row(one: LabelledClip, model: SegmentationModel) -> dict[str, Any]:
+def _row(
+    one: LabelledClip | InputError, model: SegmentationModel, why: list[str]
+) -> dict[str, Any]:
+    """Return the numbers of a clip; of one that is refused only that, and the reason in ``why``."""
+    harmonics = np.full(2 * N_HARMONICS, np.nan)
+    if isinstance(one, InputError):
+        why.append(str(one))
+        return {"good": 0.0, "harmonics": harmonics}
     truth = {f"truth_{name}": value for name, value in (one.truth or {}).items()}
     labels = {"edv": one.edv_ml, "esv": one.esv_ml, **truth}
-    harmonics = np.full(2 * N_HARMONICS, np.nan)
     try:
         encoding = encode(segment(one.clip, model, n_draws=50))
-    except InputError:
+    except InputError as error:
+        why.append(str(error))
         return {"good": 0.0, "harmonics": harmonics, **labels}
     if one.volumes_ml is not None:
         rate = one.heart_rate_per_min
@@ -304,20 +329,27 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def _ahead(
     pool: ThreadPoolExecutor, clips: Callable[[int], LabelledClip], numbers: range
-) -> Iterator[LabelledClip]:
-    """Yield the clips while the next is made in another thread."""
-    waiting = pool.submit(clips, numbers[0])
+) -> Iterator[LabelledClip | InputError]:
+    """Yield the clips, or why there is none, while the next is made in another thread."""
+
+    def made(number: int) -> LabelledClip | InputError:
+        try:
+            return clips(number)
+        except InputError as error:
+            return error
+
+    waiting = pool.submit(made, numbers[0])
     for number in numbers:
         one = waiting.result()
         if number != numbers[-1]:
-            waiting = pool.submit(clips, number + 1)
+            waiting = pool.submit(made, number + 1)
         yield one
 
 
 def _begin(
-    folder: PathLike | None, model: SegmentationModel, source: str
+    folder: PathLike | None, model: SegmentationModel, source: str, n: int
 ) -> list[dict[str, np.ndarray]]:
-    """Return the parts that a folder holds, of these clips by this model."""
+    """Return the parts that a folder holds, of the first n of these clips by this model."""
     if folder is None:
         return []
     folder = Path(folder)
@@ -343,7 +375,11 @@ def _begin(
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(card) as temporary:
             temporary.write_text(json.dumps(told) + "\n", encoding="utf-8")
-    return [read_arrays(path) for path in sorted(folder.glob("part-*.npz"))]
+    parts = [read_arrays(path) for path in sorted(folder.glob("part-*.npz"))]
+    # The last part of a shorter run is no whole one: with more clips it is made again.
+    if parts and len(parts[-1]["good"]) < min(PART, n - PART * (len(parts) - 1)):
+        parts.pop()
+    return parts
 
 
 def _write(folder: PathLike | None, number: int, part: dict[str, np.ndarray]) -> None:

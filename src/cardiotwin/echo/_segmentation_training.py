@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Float, Int, UInt8
 
 from .._checks import check_count
 from .._errors import InputError
@@ -15,14 +15,14 @@ from .._provenance import make_provenance
 from .._types import PathLike
 from ..learning import Adam, CosineDecay, StreamResult, train_on_stream
 from ._augmentation import augmented
-from ._labels import LABELS
+from ._labels import CAVITY, LABELS, NOT_CAVITY
 from ._phantom import Phantom
 from ._phantom_patients import Patient
 from ._segmentation_model import SegmentationModel
 from ._segmentation_network import N_SEEN, SegmentationNetwork
 
 Frames = tuple[UInt8[np.ndarray, "n h w seen"], UInt8[np.ndarray, "n h w"]]
-"""Frames with their neighbours, and masks."""
+"""Frames with their neighbours, and masks, in which a pixel may be `NOT_CAVITY`."""
 
 INSTANTS = 8
 """Of each beat."""
@@ -106,7 +106,8 @@ def train_segmentation(
         widths: channels from fine to coarse.
         learning_rate: largest; it rises over 100 steps and falls along a cosine.
         start: a model to go on from, instead of random weights.
-        batches: from a step to frames and masks; synthetic ones by default.
+        batches: from a step to frames and masks; synthetic ones by default. A mask may hold
+            `NOT_CAVITY` where only the cavity was traced.
         validation: frames and masks to choose by; synthetic ones of other hearts by default.
         checkpoint: folder from which an interrupted training is resumed.
         log: JSONL file of losses and validations.
@@ -163,31 +164,60 @@ def train_segmentation(
 
 
 def segmentation_losses(network: Any, batch: Any, key: Any) -> dict[str, Any]:
-    """Return cross entropy, squared relative error of the cavity's area, half of 1 − Dice."""
+    """Return the `label_losses` of a network on augmented frames."""
     frames, masks = augmented(batch[0].astype(jnp.float32) / 255.0, batch[1].astype(jnp.int32), key)
-    logarithms = jax.nn.log_softmax(network(frames))
-    truth = jax.nn.one_hot(masks, len(LABELS))
+    return label_losses(jax.nn.log_softmax(network(frames)), masks)
+
+
+def label_losses(
+    logarithms: Float[Array, "n h w n_labels"], masks: Int[Array, "n h w"]
+) -> dict[str, Any]:
+    """Return cross entropy, squared relative error of the cavity's area, half of 1 − Dice.
+
+    The entropy of a pixel is −log Σ p over the labels that it may have: one, or at `NOT_CAVITY`
+    all but the cavity. In frames with such pixels wall and atrium are not known, and their
+    Dice counts as 1; that of the cavity weighs as much as in other frames.
+
+    Args:
+        logarithms: of the probability of each label.
+        masks: labels, or `NOT_CAVITY`.
+    """
+    truth = jax.nn.one_hot(masks, len(LABELS))  # Nothing at pixels that may be several.
+    partly = masks == NOT_CAVITY
+    others = jax.nn.logsumexp(logarithms, -1, where=jnp.arange(len(LABELS)) != CAVITY)
+    allowed = jnp.where(partly, others, jnp.sum(truth * logarithms, -1))
     both = (jnp.exp(logarithms) * truth).sum((1, 2))
     each = (jnp.exp(logarithms) + truth).sum((1, 2))
+    overlap = (2.0 * both + 1.0) / (each + 1.0)
+    unknown = partly.any((1, 2))[:, None] & (jnp.arange(len(LABELS)) > CAVITY)
     # Pixels count alike in the others, so that small ventricles would be overrated.
-    grey, true = jnp.exp(logarithms[..., 1]).sum((1, 2)), truth[..., 1].sum((1, 2))
+    grey, true = jnp.exp(logarithms[..., CAVITY]).sum((1, 2)), truth[..., CAVITY].sum((1, 2))
     return {
-        "entropy": -jnp.mean(jnp.sum(truth * logarithms, -1)),
+        "entropy": -jnp.mean(allowed),
         "area": jnp.mean(jnp.log((grey + 10.0) / (true + 10.0)) ** 2),
-        "dice": 0.5 - 0.5 * jnp.mean((2.0 * both[:, 1:] + 1.0) / (each[:, 1:] + 1.0)),
+        "dice": 0.5 - 0.5 * jnp.mean(jnp.where(unknown, 1.0, overlap)[:, 1:]),
     }
 
 
 def dice(found: Any, truth: Any) -> dict[str, float]:
     """Return the mean over frames of 2|A∩B| / (|A|+|B|) by label.
 
+    Frames in which a label is not known (`NOT_CAVITY` in the truth) have no part in its mean, and
+    a label that no frame knows is left out.
+
     >>> one = np.array([[[1, 1, 0]]])
     >>> dice(one, np.array([[[1, 0, 0]]]))["cavity"].round(3).item()
     0.667
+    >>> list(dice(one, np.array([[[1, 255, 255]]])))
+    ['cavity']
     """
     scores = {}
+    whole = ~np.equal(truth, NOT_CAVITY).any((1, 2))
     for label, name in enumerate(LABELS[1:], start=1):
-        here, there = np.equal(found, label), np.equal(truth, label)
+        known = np.ones_like(whole) if label == CAVITY else whole
+        if not known.any():
+            continue
+        here, there = np.equal(found, label)[known], np.equal(truth, label)[known]
         total = here.sum((1, 2)) + there.sum((1, 2))
         both = 2.0 * (here & there).sum((1, 2))
         scores[name] = np.mean(np.where(total > 0, both / np.maximum(total, 1), 1.0))

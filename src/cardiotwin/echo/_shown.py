@@ -38,9 +38,16 @@ def look_at(clip: EchoClip, model: SegmentationModel) -> Shown:
     used = ~lost_frames(small)
     every, rows = np.arange(small.n_frames), np.flatnonzero(used)
     nearest = rows[np.abs(every[:, None] - rows).argmin(1)]
-    rate = small.frame_rate_hz
-    apart = max(1, round(NEIGHBOUR_MS * rate / 1000.0))
-    if apart * 1000.0 > FARTHEST_MS * rate:
-        apart = 0
+    apart = neighbour_distance(small.frame_rate_hz)
     look = model.look(with_neighbours(small.frames[nearest], apart))
     return Shown(small, look, used)
+
+
+def neighbour_distance(frame_rate_hz: float) -> int:
+    """Return how many frames away the neighbours are that a frame is seen with; 0 for none.
+
+    >>> neighbour_distance(50.0), neighbour_distance(10.0)
+    (1, 0)
+    """
+    apart = max(1, round(NEIGHBOUR_MS * frame_rate_hz / 1000.0))
+    return 0 if apart * 1000.0 > FARTHEST_MS * frame_rate_hz else apart
