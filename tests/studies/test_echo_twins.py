@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from cardiotwin.studies._clip_answers import held, mae
 from cardiotwin.studies._echo_stenosis import ARMS, WIDE, auc, auc_variance
-from cardiotwin.studies._echo_twins import _held, _mae
 
 SICK = np.arange(40) % 2 == 1
 
@@ -42,8 +42,8 @@ def test_arms_lie_within_what_the_twins_are_told():
 def test_intervals_hold_what_they_should(rng):
     draws = rng.standard_normal((3000, 400)) + rng.standard_normal(3000)[:, None]
     truth = draws[:, 0]
-    assert _held(draws[:, 1:], truth) == pytest.approx(90, abs=2)
+    assert held(draws[:, 1:], truth) == pytest.approx(90, abs=2)
     draws[0, 1:3] = np.nan
-    assert np.isfinite(_held(draws[:, 1:], truth))
+    assert np.isfinite(held(draws[:, 1:], truth))
     noise = norm.ppf((np.arange(3000) + 0.5) / 3000)
-    assert _mae(noise[:, None], np.zeros(3000)) == pytest.approx(np.sqrt(2 / np.pi), abs=0.01)
+    assert mae(noise[:, None], np.zeros(3000)) == pytest.approx(np.sqrt(2 / np.pi), abs=0.01)

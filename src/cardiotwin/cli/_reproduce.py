@@ -33,6 +33,7 @@ def reproduce(
     """Compute a table of a paper, or one of ours, and print it.
 
     With --out a long study keeps what it has finished: run again after an interrupt, it goes on.
+    Where that is checkpoints and encodings, they stay in the folder STUDY.work under it.
     Studies with --seeds keep every single run in a table; missing runs are done, the others read.
     """
     from .. import __version__, studies
@@ -58,7 +59,9 @@ def reproduce(
     if out is not None and entry.resumable:
         recipe = {"study": study, "quick": quick, "seed": seed, "version": __version__}
         parts = studies.FinishedParts(out / f".{study}.parts.jsonl", recipe)
-    resume = {"parts": parts} if entry.resumable else {}
+    resume: dict[str, Any] = {"parts": parts} if entry.resumable else {}
+    if out is not None and entry.works:
+        resume["work"] = out / f"{study}.work"
     table = entry.run(data, quick=quick, seed=seed, **resume)
     _show(printer, study, table, out)
     parts.discard()

@@ -17,8 +17,10 @@ from ._ecgsim import ecgsim
 from ._echo_phantom import echo_phantom
 from ._echo_pump import echo_pump
 from ._echo_robustness import echo_robustness
+from ._echo_sequences import echo_sequences
 from ._echo_speed import echo_speed
 from ._echo_stenosis import echo_stenosis
+from ._echo_table2 import echo_table2
 from ._echo_twins import echo_twins
 from ._frames import frames
 from ._golden import golden
@@ -35,6 +37,7 @@ from ._pump_speed import pump_speed
 from ._reference_values import FOLDER as REFERENCE_VALUES
 from ._reference_values import reference_values
 from ._robustness import robustness
+from ._sequence_records import FOLDER as SEQUENCES
 from ._simaan import simaan
 from ._sock128 import FOLDER as SOCK128
 from ._sock128 import sock128
@@ -58,6 +61,8 @@ class Study:
         resumable: whether ``run`` takes ``parts=``, what an interrupted run has finished.
         tabled: whether ``run`` takes ``seeds=``, how many runs a cell, and ``runs=``, the folder
             of the tables in which every run is kept.
+        works: whether ``run`` takes ``work=``, the folder of checkpoints and encodings from which
+            an interrupted run goes on.
     """
 
     run: Callable[..., StudyTable]
@@ -65,6 +70,7 @@ class Study:
     folder: str = ""
     resumable: bool = False
     tabled: bool = False
+    works: bool = False
 
 
 STUDIES = {
@@ -138,6 +144,15 @@ STUDIES = {
     "echo-twins": Study(
         echo_twins,
         "Med-Real2Sim, Table 1 and Fig. 3a: with and without physics, on synthetic clips",
+    ),
+    "echo-table2": Study(
+        echo_table2, "Med-Real2Sim, Table 2, from clips: accuracy and costs of every method"
+    ),
+    "echo-sequences": Study(
+        echo_sequences,
+        "Med-Real2Sim, Table 1, on sequences of patients: with and without physics",
+        SEQUENCES,
+        works=True,
     ),
     "echo-stenosis": Study(
         echo_stenosis, "mitral stenosis in synthetic clips, unlabelled: AUC by loss, and the limit"
