@@ -219,6 +219,48 @@ def test_measurements_hold_one_beat_of_the_curve(clips):
     assert (curve.error > 0).all()
 
 
+def test_the_measured_curve_ejects_what_segmentation_says(clips):
+    for one in clips[:2]:
+        found = segment(one.clip)
+        curve = found.measurements().volume_curve
+        values, (scale, contraction) = curve.values, curve.shared
+        ef = 100 * (values.max() - values.min()) / values.max()
+        assert ef == pytest.approx(found.ef_percent, abs=0.1)
+        assert values.max() == pytest.approx(found.edv_ml, rel=0.02)
+        np.testing.assert_allclose(scale, np.log(found.volume_factors).std() * values, rtol=1e-12)
+        # One standard deviation of EF more, and every volume but the largest is so much smaller.
+        less = values - contraction
+        more = 100 * (1 - less.min() / less.max())
+        assert more - ef == pytest.approx(found.ef_draws.std(), rel=0.01)
+        assert less.max() == values.max()
+        low, high = found.interval("edv_ml", 0.68)
+        assert scale[0] == pytest.approx((high - low) / 2, rel=0.25)
+
+
+def test_the_measured_curve_scales_with_the_cube_of_the_pixel(clips):
+    one = clips[0].clip
+    larger = one.replace(mm_per_pixel=1.2 * one.mm_per_pixel[0])
+    found, grown = (segment(own).measurements().volume_curve for own in (one, larger))
+    for name in ("values", "error", "shared"):
+        own, wanted = getattr(grown, name), 1.2**3 * getattr(found, name)
+        np.testing.assert_allclose(own, wanted, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def test_the_heart_rate_is_as_uncertain_as_the_clip_leaves_it(clips):
+    known = segment(clips[0].clip.replace(heart_rate_per_min=70.0))
+    assert known.measurements().error("heart_rate_bpm") == 2.0
+    for one in (clips[2].clip, clips[2].clip.replace(mm_per_pixel=None)):
+        short = EchoClip(one.frames[:14], one.times_ms[:14], one.mm_per_pixel, view=one.view)
+        found = segment(short)
+        spread = float(np.std(60.0 / found.cycle.period_s))
+        assert spread > 2.0
+        assert found.measurements().error("heart_rate_bpm") == pytest.approx(spread)
+        own = found.measurements(errors={"heart_rate_bpm": 4.0})
+        assert own.error("heart_rate_bpm") == 4.0
+        by_ecg = found.measurements(heart_rate_bpm=72.0)
+        assert by_ecg.heart_rate_bpm == 72.0 and by_ecg.error("heart_rate_bpm") == 2.0
+
+
 def test_noise_is_no_heart():
     noise = np.random.default_rng(0).integers(0, 255, (20, 64, 64)).astype(np.uint8)
     clip = EchoClip(noise, np.arange(20) * 33.0, 1.5)

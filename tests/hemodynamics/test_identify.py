@@ -1,8 +1,12 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from cardiotwin import InputError
+from cardiotwin._precision import double_precision
 from cardiotwin.circulation import steady_state
 from cardiotwin.hemodynamics import (
     Curve,
@@ -13,8 +17,9 @@ from cardiotwin.hemodynamics import (
     identifiability,
     identify,
 )
-from cardiotwin.hemodynamics._forward import Data, linearize, predict
+from cardiotwin.hemodynamics._forward import Data, _whitened, linearize, predict
 from cardiotwin.hemodynamics._pareto import smooth_weights
+from cardiotwin.report import load_identification, save_identification
 
 NAMES = ("edv_ml", "esv_ml", "heart_rate_bpm", "systolic_mmhg", "diastolic_mmhg")
 VOLUMES = Measurements(edv_ml=150, esv_ml=70)
@@ -110,6 +115,88 @@ def test_what_is_predicted_to_help_does_help(both):
     after = identify(Measurements(edv_ml=150, esv_ml=70, systolic_mmhg=middle), method=QUICK)
     left = after.standard_deviation("lv_peak_mmhg") / volumes.standard_deviation("lv_peak_mmhg")
     assert left == pytest.approx(expected["systolic_mmhg"], rel=0.35)
+
+
+def curve_of(generator, n, n_shared):
+    """Return a curve with errors of any size, and the covariance of its values."""
+    error = np.exp(generator.normal(size=n))
+    size = np.exp(generator.uniform(-9, 9, (n_shared, 1)))
+    shared = size * generator.normal(size=(n_shared, n))
+    times, values = np.sort(generator.uniform(0, 1, n)), 9 + generator.normal(size=n)
+    return Curve(times, values, error, shared), np.diag(error**2) + shared.T @ shared
+
+
+@double_precision
+def whitened(misfit, shared):
+    """Return what compiled code makes of misfits."""
+    return np.asarray(_whitened(jnp.asarray(misfit), jnp.asarray(shared)))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**31), st.lists(st.integers(0, 4), min_size=1, max_size=4))
+def test_shared_errors_whiten_as_the_dense_covariance(seed, counts):
+    generator = np.random.default_rng(seed)
+    made = [curve_of(generator, generator.integers(1, 12), m) for m in counts]
+    other = Measurements(edv_ml=150, pressure_curve=made[0][0])
+    data = Data.of([other, *(Measurements(volume_curve=curve) for curve, _ in made)])
+    assert data.volume_shared.shape[:2] == data.volumes.shape
+    off = generator.normal(size=data.volumes.shape)
+    white = whitened(off * data.volume_weights, data.volume_shared)
+    assert (white[0] == 0).all()
+    for row, (curve, covariance) in enumerate(made, 1):
+        n = len(curve.values)
+        assert (white[row, n:] == 0).all()
+        root = np.linalg.cholesky(covariance)
+        wanted = np.sum(np.linalg.solve(root, off[row, :n]) ** 2)
+        # The conditions of the dense way limit how well the two can agree.
+        rtol = 1e-13 * np.linalg.cond(covariance) + 1e-9
+        assert np.sum(white[row] ** 2) == pytest.approx(wanted, rel=rtol)
+
+
+def test_without_shared_errors_misfits_are_as_they_are():
+    """Not one operation is added, whoever else is in the batch."""
+    values = np.array([120.0, 60.0, 90.0])
+    plain, own = (Curve([0.0, 0.3, 0.6], values, 2.0, s) for s in (None, [0.1 * values]))
+    misfit = np.random.default_rng(0).normal(size=(2, 3))
+    alone = Data.of([Measurements(volume_curve=plain)] * 2)
+    assert alone.volume_shared.shape == (2, 3, 0) and alone.pressure_shared.shape == (2, 0, 0)
+    assert _whitened(misfit, alone.volume_shared) is misfit
+    both = Data.of([Measurements(volume_curve=curve) for curve in (plain, own)])
+    white = whitened(misfit, both.take([0, 1]).volume_shared)
+    np.testing.assert_array_equal(white[0], misfit[0])
+    assert not np.allclose(white[1], misfit[1])
+
+
+@pytest.mark.slow
+def test_an_error_of_the_scale_moves_volumes_and_not_the_ejection_fraction(tmp_path):
+    """Of three curves: with a scale known to 5 %, with none of it, with EF known to 5 points."""
+    truth = Unknowns.of().circulation(np.array([0.3, -0.5, 0, 0, 0, 0, 0, 0, 0, 0.0]))
+    beat, period = steady_state(truth), float(truth.period_s)
+    times = np.arange(25) / 25 * period
+    seen = np.interp(times, beat.times_s, beat.volume_ml)
+    patients = []
+    for by in (1.0, 1.1):
+        own = by * seen
+        ejected = own.max() - own
+        for shared in ([0.05 * own], None, [ejected * 5.0 / float(beat.indices.ef_percent)]):
+            curve = Curve(times, own, 2.0, shared)
+            patients.append(Measurements(heart_rate_bpm=60 / period, volume_curve=curve))
+    found = identify(patients, method=MaximumAPosteriori())
+    relative = [own.standard_deviation("edv_ml") / own.mean("edv_ml") for own in found]
+    points = [own.standard_deviation("ef_percent") for own in found]
+    for scale, none, contraction in ((0, 1, 2), (3, 4, 5)):
+        assert relative[scale] > 0.045 and relative[none] < 0.02
+        assert points[scale] == pytest.approx(points[none], rel=0.25)
+        assert points[contraction] > 3 * points[none]
+    one, larger = (steady_state(found[k].most_probable).indices for k in (0, 3))
+    assert larger.ef_percent == pytest.approx(float(one.ef_percent), abs=0.2)
+    saved = load_identification(save_identification(tmp_path / "one", found[0]))
+    assert saved.measurements.as_dict() == found[0].measurements.as_dict()
+    assert saved.measurements.volume_curve.shared.shape == (1, 25)
+    plain = load_identification(save_identification(tmp_path / "two", found[1]))
+    assert plain.measurements.volume_curve.shared.shape == (0, 25)
+    with np.load(tmp_path / "two" / "arrays.npz") as arrays:
+        assert "volume_curve.shared" not in arrays
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +72,29 @@ def test_an_error_of_ones_own_is_taken(name, error):
 def test_curves_that_cannot_be_are_refused(times, values, error, where):
     with pytest.raises(InputError, match=where):
         Curve(times, values, error)
+
+
+@pytest.mark.parametrize(
+    "shared", [[[1, np.nan]], [[1, 2, 3]], [1, 2], [[[1, 2]]], [], [["a", "b"]]]
+)
+def test_shared_errors_that_cannot_be_are_refused(shared):
+    with pytest.raises(InputError, match=r"curve\.shared"):
+        Curve([0, 0.2], [1, 2], 1, shared=shared)
+
+
+def test_shared_errors_are_written_only_where_there_are_some():
+    """What was written before there were any reads back as it was."""
+    values = np.array([120.0, 60.0, 90.0])
+    plain = Curve([0.0, 0.3, 0.6], values, 2.0)
+    assert plain.shared.shape == (0, 3)
+    old = Measurements(pressure_curve=plain).as_dict()["pressure_curve"]
+    assert set(old) == {"times_s", "values", "error"}
+    assert Curve(**old).shared.shape == (0, 3)
+    own = Curve([0.0, 0.3, 0.6], values, 2.0, [0.1 * values, [0, 5, 2]])
+    written = Measurements(volume_curve=own).as_dict()["volume_curve"]
+    again = Curve(**json.loads(json.dumps(written)))
+    for name in ("times_s", "values", "error", "shared"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(own, name))
 
 
 @given(st.floats(-4, 4))

@@ -10,7 +10,7 @@ from scipy.ndimage import median_filter
 
 from .._checks import check_number
 from .._errors import InputError
-from ..hemodynamics import Curve, Measurements
+from ..hemodynamics import QUANTITIES, Curve, Measurements
 from ._clip import APICAL, EchoClip
 from ._cycle import N_PHASES, Cycle, find_cycle
 from ._disks import Disks, disk_volumes, find_disks
@@ -127,24 +127,51 @@ class Segmentation:
     def measurements(self, **others: Any) -> Measurements:
         """Return what was seen as measurements, for `identify`.
 
-        With the pixel size known: heart rate, EDV and ESV with their errors, and the volume curve
-        from the beginning of the contraction. Without: heart rate and EF.
+        With the pixel size known: heart rate and the volume curve of one beat from the beginning
+        of the contraction. Without: heart rate and EF. Each has its error; that of the heart rate
+        is what the clip leaves open, but not less than that of an ECG.
+
+        The curve is the mean of the draws and smoothed, so that it ejects too little. It is
+        V' = f (V_max - (V_max - V) EF/EF_seen), with the calibrated EF and the median f of the
+        volume factors, so that its EF is `ef_percent`. What is not known of f and of EF moves all
+        its values together; these are its two shared errors. What is left is the noise of single
+        volumes.
 
         Args:
-            others: further measurements, such as ``systolic_mmhg``.
+            others: further measurements, such as ``systolic_mmhg``, or instead of what was seen;
+                ``errors`` are taken instead of those above, name by name.
+
+        Raises:
+            InputError: measurements that contradict each other, see `Measurements`.
+            UnitError: a number of the size of another unit.
         """
-        rate = {"heart_rate_bpm": self.heart_rate_per_min}
-        if not self.in_ml:
-            errors = {"ef_percent": float(self.ef_draws.std())}
-            return Measurements(
-                **{**rate, "ef_percent": self.ef_percent, "errors": errors, **others}
-            )
+        rate = "heart_rate_bpm"
+        seen: dict[str, Any] = {rate: self.heart_rate_per_min}
+        errors = {rate: max(QUANTITIES[rate].error, float(np.std(60.0 / self.cycle.period_s)))}
+        if self.in_ml:
+            seen["volume_curve"] = self._curve()
+        else:
+            seen["ef_percent"] = self.ef_percent
+            errors["ef_percent"] = float(self.ef_draws.std())
+        # What somebody else has measured has an error of its own.
+        errors = {name: error for name, error in errors.items() if name not in others}
+        return Measurements(**{**seen, **others, "errors": errors | others.get("errors", {})})
+
+    def _curve(self) -> Curve:
+        """Return the beat in 25 volumes, mL, with the calibrated EF; see `measurements`."""
         mean = self.cycle.values.mean(0) * float(np.median(self.volume_factors))
+        largest = mean.max()
+        # What EF lacks from seen to calibrated, all volumes lack in proportion to their ejection.
+        per_point = (largest - mean) / (100.0 * (1.0 - mean.min() / largest))
+        corrected = largest - per_point * self.ef_percent
+        scale = float(np.log(self.volume_factors).std()) * corrected
+        contraction = float(self.ef_draws.std()) * per_point
         # Contraction begins about at the largest volume; from there the curve is one beat.
-        own = np.roll(mean, -int(mean.argmax()))[:: N_PHASES // 25]
+        every = np.roll(np.stack([corrected, scale, contraction]), -int(mean.argmax()), axis=1)
+        own, *shared = every[:, :: N_PHASES // 25]
         times = np.arange(len(own)) / len(own) * 60.0 / self.heart_rate_per_min
-        spread = float(self.volume_factors.std()) * own + float(np.mean(self.cycle.noise))
-        return Measurements(**{**rate, "volume_curve": Curve(times, own, spread), **others})
+        noise = float(np.mean(self.cycle.noise)) * float(np.median(self.volume_factors))
+        return Curve(times, own, noise, shared)
 
     def _volume(self, draws: Float[np.ndarray, " n_draws"]) -> float | None:
         return float(np.median(draws * self.volume_factors)) if self.in_ml else None

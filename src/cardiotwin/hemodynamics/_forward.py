@@ -31,15 +31,20 @@ DRAW_LANES, SLOPE_LANES = LANES[-1:], (32,)
 class Data(NamedTuple):
     """Measurements of patients as arrays; what was not measured has weight zero.
 
+    Curves have errors that all values share, m at most in any of the patients (`Curve.shared`);
+    whoever has fewer has columns of zeros.
+
     Attributes:
         values: (n_patients, n_quantities) in the order of `QUANTITIES`.
         weights: (n_patients, n_quantities) 1 / standard deviation.
         volume_times: (n_patients, n_volumes) s.
         volumes: (n_patients, n_volumes) mL.
         volume_weights: (n_patients, n_volumes) 1 / standard deviation.
+        volume_shared: (n_patients, n_volumes, m) F of `_shared_by`.
         pressure_times: (n_patients, n_pressures) s.
         pressures: (n_patients, n_pressures) mmHg.
         pressure_weights: (n_patients, n_pressures).
+        pressure_shared: (n_patients, n_pressures, m) the same of pressures.
     """
 
     values: Any
@@ -47,9 +52,11 @@ class Data(NamedTuple):
     volume_times: Any
     volumes: Any
     volume_weights: Any
+    volume_shared: Any
     pressure_times: Any
     pressures: Any
     pressure_weights: Any
+    pressure_shared: Any
 
     @classmethod
     def of(cls, patients: Sequence[Measurements]) -> "Data":
@@ -70,22 +77,42 @@ class Data(NamedTuple):
         return Data(*(leaf[patients] for leaf in self))
 
 
-def _curves(curves: Sequence[Curve | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _curves(
+    curves: Sequence[Curve | None],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     length = max((len(curve.times_s) for curve in curves if curve is not None), default=0)
     times, values, weights = np.zeros((3, len(curves), length))
-    for row, curve in enumerate(curves):
-        if curve is not None:
+    every = [None if curve is None else _shared_by(curve) for curve in curves]
+    most = max((own.shape[1] for own in every if own is not None), default=0)
+    shared = np.zeros((len(curves), length, most))
+    for row, (curve, own) in enumerate(zip(curves, every, strict=True)):
+        if curve is not None and own is not None:
             n = len(curve.times_s)
             times[row, :n], values[row, :n] = curve.times_s, curve.values
             weights[row, :n] = 1 / np.asarray(curve.error)
-    return times, values, weights
+            shared[row, :n, : own.shape[1]] = own
+    return times, values, weights, shared
+
+
+def _shared_by(curve: Curve) -> Float[np.ndarray, "n_values m"]:
+    """Return F, which takes from the misfits of a curve what its shared errors explain.
+
+    Over the errors of single values the covariance of the values is 1 + W Wᵀ, with a column of W
+    for each shared error. With W = U S Vᵀ,
+
+    (1 + W Wᵀ)^(-1/2) = 1 - F Fᵀ,  F = U √(1 - 1/√(1 + S²))
+    """
+    columns = (np.asarray(curve.shared) / np.asarray(curve.error)).T
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    return left * np.sqrt(1 - 1 / np.sqrt(1 + size**2))
 
 
 class Predicted(NamedTuple):
     """What compiled code says of coordinates, patients first.
 
     Attributes:
-        misfit: (n, n_data) differences from the data over their standard deviations.
+        misfit: (n, n_data) differences from the data over their standard deviations; of curves
+            with shared errors the whitened ones.
         indices: (n, n_indices) in the order of `INDEX_NAMES`.
         good: (n,) whether the beat is periodic.
     """
@@ -119,7 +146,12 @@ def _circuit(unknowns: Unknowns, z: Float[np.ndarray, "n n_unknowns"]) -> Circui
 
 
 def misfit_of(trace: Trace, circuit: Circuit, data: Data) -> tuple[Float[Any, "n n_data"], Indices]:
-    """Return misfits (n, n_data) and the indices of traced beats."""
+    """Return misfits (n, n_data) and the indices of traced beats.
+
+    Half of the sum of their squares is the negative logarithm of the likelihood, but for the
+    determinant of the covariances, which does not depend on the circuit. Shared errors of curves
+    are in it: u over the errors of single values becomes (1 + W Wᵀ)^(-1/2) u = u - F (Fᵀ u).
+    """
     found = indices(trace, circuit)
     forward = found.co_l_min * circuit.period_s / 0.06
     extra = {"heart_rate_bpm": 60 / circuit.period_s, "forward_ml": forward}
@@ -131,11 +163,20 @@ def misfit_of(trace: Trace, circuit: Circuit, data: Data) -> tuple[Float[Any, "n
     if data.volumes.shape[-1]:
         volume = trace.states[0] + circuit.v0_ml
         at = _sample(trace, volume, data.volume_times, circuit)
-        misfits.append((at - data.volumes) * data.volume_weights)
+        misfits.append(_whitened((at - data.volumes) * data.volume_weights, data.volume_shared))
     if data.pressures.shape[-1]:
         at = _sample(trace, trace.elastance * trace.states[0], data.pressure_times, circuit)
-        misfits.append((at - data.pressures) * data.pressure_weights)
+        own = (at - data.pressures) * data.pressure_weights
+        misfits.append(_whitened(own, data.pressure_shared))
     return jnp.concatenate(misfits, -1), found
+
+
+def _whitened(misfit: Any, shared: Any) -> Any:
+    """Return misfits (n, n_values) that are independent: without what shared errors explain."""
+    if not shared.shape[-1]:
+        return misfit
+    along = jnp.einsum("nvm,nv->nm", shared, misfit)
+    return misfit - jnp.einsum("nvm,nm->nv", shared, along)
 
 
 def _sample(trace: Trace, wave: Any, times: Any, circuit: Circuit) -> Any:

@@ -75,21 +75,35 @@ QUANTITIES: dict[str, Quantity] = {
 class Curve:
     """A curve over the beat.
 
+    Its values may have errors in common, such as that of the scale by which all were multiplied.
+    With σ the errors of single values and s_k the shared ones, the covariance of the values is
+
+    C = diag(σ²) + Σ_k s_k s_kᵀ
+
     Attributes:
         times_s: time since the start of the contraction (the R wave, about), s.
         values: mL or mmHg.
-        error: standard deviation of each value.
+        error: standard deviation of what is each value's own, independent of all others.
+        shared: errors that all values have in common, (n_shared, n_times), one standard deviation
+            each (mL or mmHg): by how much the values would differ, together, if that one error
+            were one standard deviation large; their signs count only against each other. The
+            errors are independent of each other. No rows by default.
 
     Raises:
-        InputError: lengths differ, times not increasing or negative, an error not positive.
+        InputError: lengths differ, times not increasing or negative, an error not positive, or a
+            shared error not finite.
 
     >>> len(Curve([0.0, 0.3, 0.6], [120.0, 60.0, 90.0], 6.0).values)
     3
+    >>> values = np.array([120.0, 60.0, 90.0])
+    >>> Curve([0.0, 0.3, 0.6], values, 2.0, shared=[0.1 * values]).shared.shape
+    (1, 3)
     """
 
     times_s: Float[np.ndarray, " n_times"] | Sequence[float]
     values: Float[np.ndarray, " n_times"] | Sequence[float]
     error: Any
+    shared: Any = None
 
     def __post_init__(self):
         times = check_array(self.times_s, "curve.times_s", shape=("n_times",))
@@ -110,9 +124,12 @@ class Curve:
         error = np.asarray(self.error, float)
         if not np.isfinite(error).all() or (error <= 0).any() or error.ndim > 1:
             raise InputError("curve.error", found=f"{self.error!r}", expected="positive numbers")
+        given = np.zeros((0, len(times))) if self.shared is None else self.shared
+        shared = check_array(given, "curve.shared", shape=("n_shared", len(times)))
         object.__setattr__(self, "times_s", times)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "error", np.broadcast_to(error, values.shape))
+        object.__setattr__(self, "shared", shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +255,8 @@ class Measurements:
                     "values": np.asarray(curve.values).tolist(),
                     "error": np.asarray(curve.error).tolist(),
                 }
+                if len(curve.shared):
+                    found[item.name]["shared"] = curve.shared.tolist()
         return found | {"errors": {name: self.error(name) for name in self.names}}
 
 

@@ -30,7 +30,8 @@ class WaveformData(NamedTuple):
         period_s: (n_patients,) Tc.
         times_s: (n_patients, n_volumes) within the beat.
         volumes_ml: (n_patients, n_volumes) with Vd.
-        volume_weights: (n_patients, n_volumes) 1 / standard deviation.
+        volume_weights: (n_patients, n_volumes) 1 / standard deviation of what is each volume's
+            own; errors that all volumes of a curve share are not used.
         cuff_mmhg: (n_patients, 3) in the order of `CUFF`.
         cuff_weights: (n_patients, 3) 1 / standard deviation.
         states: (n_patients, 5, n_volumes) all states at the same times, in the order of `STATES`;
@@ -150,7 +151,7 @@ class WaveformMethod(Protocol):
     def fit(
         self, patients: Sequence[Measurements], data: WaveformData, seed: int, quiet: bool
     ) -> list[WaveformFit]:
-        """Return the beats of all patients."""
+        """Return the beats of all patients, who are fitted by the errors of single values."""
         ...
 
 
@@ -187,7 +188,8 @@ def fit_waveforms(
     """Return the beat of every patient by a network trained on this patient alone.
 
     A new patient costs a whole training. To compare with: `identify` answers the same question
-    with the simulator itself.
+    with the simulator itself. Errors that all values of a curve have in common (`Curve.shared`)
+    are not used here, only those of single values.
 
     Args:
         measurements: of one patient, or of several, who are trained side by side without

@@ -18,6 +18,7 @@ from ._result_files import read_archive, read_facts, write_csv, write_facts
 
 SCHEMA_VERSION = 1
 _CURVES = ("volume_curve", "pressure_curve")
+_PARTS = ("times_s", "values", "error")
 
 
 def save_identification(
@@ -148,9 +149,8 @@ def write_identification(folder: Path, found: Identification) -> None:
     for name in _CURVES:
         curve = getattr(measured, name)
         if curve is not None:
-            arrays |= {
-                f"{name}.{part}": getattr(curve, part) for part in ("times_s", "values", "error")
-            }
+            parts = (*_PARTS, "shared") if len(curve.shared) else _PARTS
+            arrays |= {f"{name}.{part}": getattr(curve, part) for part in parts}
     np.savez_compressed(
         folder / "arrays.npz",
         **{name: np.asarray(own) for name, own in arrays.items()},  # pyright: ignore[reportArgumentType]
@@ -185,7 +185,8 @@ def _build(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Identificati
     """Build an identification; an index that its writer did not know is unknown."""
     given: dict[str, Any] = {str(own): float(value) for own, value in facts["measurements"].items()}
     for name in facts["curves"]:
-        given[name] = Curve(*(arrays[f"{name}.{part}"] for part in ("times_s", "values", "error")))
+        own = (arrays[f"{name}.{part}"] for part in _PARTS)
+        given[name] = Curve(*own, shared=arrays.get(f"{name}.shared"))
     errors = {str(name): float(value) for name, value in facts["errors"].items()}
     measured = Measurements(**given, errors=errors)
     unknowns = Unknowns(
