@@ -1,5 +1,6 @@
 """How wide the intervals of twins must be, measured on clips whose truth is known."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -85,7 +86,12 @@ def calibrate_twins(model: TwinModel, clips: EncodedClips, seed: int = 0) -> Twi
     names, unknowns = model.names, model.unknowns
     assert unknowns is not None
     before = {name: told for name, told in model.card.items() if name not in CALIBRATED}
-    model = _widened(replace(model, card=before), clips, seed)
+
+    def ef_of(own: TwinModel) -> tuple[Any, Any]:
+        drawn, beating = _beating(own, clips, seed)
+        return drawn.ef_percent, _true_ef(beating)
+
+    model = widened_to_hold(replace(model, card=before), ef_of)
     slopes = volume_slopes(unknowns, names, seed)
     if set(names) <= set(clips.truth):
         draws = np.swapaxes(model.drawn(model.read(clips.encoding), N_DRAWS, seed), 0, 1)
@@ -107,13 +113,18 @@ def calibrate_twins(model: TwinModel, clips: EncodedClips, seed: int = 0) -> Twi
     return replace(model, card={**model.card, "calibration": told})
 
 
-def _widened(model: TwinModel, clips: EncodedClips, seed: int) -> TwinModel:
-    """Return the model with the widening for which intervals of EF hold."""
+def widened_to_hold(model: TwinModel, told: Callable[[TwinModel], tuple[Any, Any]]) -> TwinModel:
+    """Return the model with the widening for which intervals hold as often as they should.
+
+    Args:
+        model: with any widening.
+        told: from a model to draws (n, n_draws) of EF and the truth (n,).
+    """
     widening, rounds = 1.0, []
-    # A witness believed less keeps the prior: spreads grow by less than the factor.
+    # What is told grows by less than the factor: a witness believed less keeps the prior, and
+    # networks that disagree do not move.
     for _ in range(ROUNDS):
-        drawn, beating = _beating(model.widened(widening), clips, seed)
-        missing = needed_widening(drawn.ef_percent, _true_ef(beating))
+        missing = needed_widening(*told(model.widened(widening)))
         rounds.append((abs(np.log(missing)), widening))
         widening *= missing
     return model.widened(min(rounds)[1])

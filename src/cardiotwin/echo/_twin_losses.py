@@ -104,6 +104,19 @@ def predicted_of_clips(
     )
 
 
+def label_noise(trained: Trained, physics: TwinPhysics | None) -> Float[Array, " n_quantities"]:
+    """Return standard deviations of what a prediction leaves out of the labels.
+
+    Without physics nothing is left out: the network says itself how far the labels may lie.
+
+    Args:
+        trained: with the logarithms of those that are learned.
+        physics: frozen, or None.
+    """
+    learned = jnp.exp(trained.noise)
+    return LEAST_NOISE + (jnp.zeros_like(learned) if physics is None else learned)
+
+
 def n_quantities(labels: str) -> int:
     """Return how many numbers are compared."""
     return {"ef": 1, "volumes": 2, "curve": 2 + 2 * N_HARMONICS}[labels]
@@ -180,7 +193,7 @@ class TwinLosses:
         """Return both for a batch (numbers, period_s, quantities)."""
         numbers, period, truth = batch
         keys = jax.random.split(key, len(numbers))
-        noise = LEAST_NOISE + jnp.exp(trained.noise)
+        noise = label_noise(trained, self.physics)
 
         def one(own: Any, length: Any, true: Any, key: Any) -> tuple[Any, Any]:
             found, seen = predicted(trained.head, self.physics, self.labels, own, length, key)

@@ -18,10 +18,10 @@ from ._encoded_clips import EncodedClips
 from ._twin_inputs import TwinInputs
 from ._twin_losses import (
     LABELS,
-    LEAST_NOISE,
     Trained,
     TwinLosses,
     known_quantities,
+    label_noise,
     n_quantities,
     predicted,
 )
@@ -183,7 +183,7 @@ def _labels_of(clips: EncodedClips, labels: str) -> Float[np.ndarray, "n n_quant
 @eqx.filter_jit
 def _density(trained: Trained, physics: Any, labels: str, batch: Any) -> Any:
     """Return the mean negative log density of the labels of clips."""
-    noise = LEAST_NOISE + jnp.exp(trained.noise)
+    noise = label_noise(trained, physics)
 
     def one(numbers: Any, period: Any, truth: Any) -> Any:
         _, seen = predicted(trained.head, physics, labels, numbers, period)

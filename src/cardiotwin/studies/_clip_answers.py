@@ -17,7 +17,7 @@ from ..echo import (
     simulate_twins,
     train_twins,
 )
-from ..echo._twin_calibration import needed_widening
+from ..echo._twin_calibration import widened_to_hold
 from ..echo._twin_losses import known_quantities, meant_by
 from ..echo._twin_network import Normal
 from ..echo._witnesses import drawn_in_turns, together
@@ -120,8 +120,7 @@ def calibrated(model: TwinModel, clips: EncodedClips | None, seed: int) -> TwinM
     found = model.read(clips.encoding).mean.mean(0)
     shift = (known_quantities(clips.known, model.labels) - found).mean(0)
     model = replace(model, card={**model.card, "shift": shift.tolist()})
-    ef, _, _ = direct_draws(model, clips, seed)
-    return model.widened(needed_widening(ef, true_ef(clips)))
+    return widened_to_hold(model, lambda own: (direct_draws(own, clips, seed)[0], true_ef(clips)))
 
 
 def answers(
