@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from .._progress import track
 from .._types import PathLike
@@ -154,24 +154,45 @@ def fine_tuned(
     models, seen, true = [], [], []
     for number in range(recipe.networks):
         held_out = order[number * recipe.held_out : (number + 1) * recipe.held_out]
-        trained = np.setdiff1d(order, held_out)
         own = recipe.networks * seed + number
-        frames, masks = (_joined(images[trained]) for images in (given.frames, given.masks))
-        model, _ = train_segmentation(
-            steps=recipe.steps,
-            seed=own,
-            learning_rate=recipe.learning_rate,
-            start=start,
-            batches=shuffled(frames, masks, recipe.batch, own),
-            validation=(_seen(_joined(given.frames[held_out])), _joined(given.masks[held_out])),
-            quiet=True,
-        )
+        model = trained_on(start, given, np.setdiff1d(order, held_out), held_out, recipe, own)
         models.append(model)
         seen.append(ejection_fractions(voted([model], given.frames[held_out]))[:, 0])
         true.append(given.ef[held_out, 0])
     offset, slope = correction(np.concatenate(seen), np.concatenate(true))
     rows = scores(models, given, test)
     return [[*row, offset + slope * row[-len(PLANES)]] for row in rows]
+
+
+def trained_on(
+    start: SegmentationModel,
+    given: AnnotatedFrames,
+    patients: Int[np.ndarray, " n"],
+    held_out: Int[np.ndarray, " n_held_out"],
+    recipe: FineTuning,
+    seed: int,
+) -> SegmentationModel:
+    """Return the model trained further on the frames of some patients.
+
+    Args:
+        start: the model as it is.
+        given: frames and masks.
+        patients: to learn from.
+        held_out: by whose frames weights are chosen.
+        recipe: of the training.
+        seed: of its batches.
+    """
+    frames, masks = (_joined(images[patients]) for images in (given.frames, given.masks))
+    model, _ = train_segmentation(
+        steps=recipe.steps,
+        seed=seed,
+        learning_rate=recipe.learning_rate,
+        start=start,
+        batches=shuffled(frames, masks, recipe.batch, seed),
+        validation=(_seen(_joined(given.frames[held_out])), _joined(given.masks[held_out])),
+        quiet=True,
+    )
+    return model
 
 
 def correction(seen: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> tuple[float, float]:

@@ -1,9 +1,10 @@
 """Med-Real2Sim, Table 1, on frames of patients: EF supervised, and through the physics."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .._progress import track
 from .._types import PathLike
@@ -20,10 +21,11 @@ from ..echo._encoding import frame_numbers
 from ..echo._twin_losses import EF_SCALE, Known, meant_by, predicted_of_clips
 from ..echo._twin_physics import TwinPhysics
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
-from ._camus_frames import FineTuning, patients_of_folds
+from ._camus_frames import QUICK, FineTuning, patients_of_folds, trained_on
 from ._camus_masks import FOLDER, AnnotatedFrames, read_camus_frames
 from ._camus_table import agreement
 from ._data import dataset
+from ._resume import FinishedParts, Rows
 from ._table import StudyTable
 
 PERIOD_S = 0.85
@@ -36,37 +38,51 @@ MEMBERS = 3
 
 N_COMPONENTS = 8
 
+METHODS = ("supervised, EF", "P-SSL, EF")
 
-def camus_twins(data: PathLike | None = None, *, quick: bool = False, seed: int = 0) -> StudyTable:
+
+def camus_twins(
+    data: PathLike | None = None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    parts: FinishedParts | None = None,
+) -> StudyTable:
     """Learn EF from four frames of each patient, in five folds by patient, in two ways.
 
     Args:
         data: folder of measured data sets.
-        quick: two folds of 40 patients and few steps, which show the form and no result.
+        quick: two folds of 20 patients and few steps, which show the form and no result.
         seed: of folds and weights.
+        parts: folds that an interrupted run has finished.
 
     Raises:
         InputError: the data set is not there.
     """
-    folder = dataset(data, FOLDER)
-    model = shipped_model()
-    given = read_camus_frames(folder, model.size, 40 if quick else None)
-    every, truth = encoded_frames(model, given), given.ef[:, 0]
-    folds = patients_of_folds(given, 2 if quick else FineTuning().folds, seed)
+    folder, recipe = dataset(data, FOLDER), QUICK if quick else FineTuning()
+    parts = FinishedParts() if parts is None else parts
+    start = shipped_model()
+    given = read_camus_frames(folder, start.size, recipe.patients)
+    truth = given.ef[:, 0]
+    folds = patients_of_folds(given, recipe.folds, seed)
     surrogate = train_surrogate(ADULT_BOX, steps=200 if quick else 8000, quiet=True)
     steps = 40 if quick else 400
-    rows: list[list[Any]] = []
-    for name, physics in (("supervised, EF", None), ("P-SSL, EF", surrogate)):
-        found = np.full((len(truth), 2), np.nan)
-        for fold, test in enumerate(track(folds, name, lambda test: f"({len(test)} patients)")):
-            own = len(folds) * seed + fold
-            found[test] = _tested(every, np.array(test), physics, steps, own)
-        held = np.abs(found[:, 0] - truth) <= 1.645 * found[:, 1]
-        rows.append([name, len(truth), *agreement(found[:, 0], truth), 100.0 * held.mean()])
+    weights = start.card.get("provenance", {}).get("created", "unknown")
+    found = np.full((len(METHODS), len(truth), 2), np.nan)
+    for fold, test in enumerate(track(folds, "folds", lambda test: f"({len(test)} patients)")):
+        own = recipe.folds * seed + fold
+        compute = partial(_tested, start, given, np.array(test), surrogate, steps, recipe, own)
+        rows = np.array(parts.rows(f"fold {fold + 1}, {recipe}, {weights}", compute))
+        found[:, rows[:, 0].astype(int)] = np.moveaxis(rows[:, 1:].reshape(len(rows), -1, 2), 1, 0)
+    table: list[list[Any]] = []
+    for name, own in zip(METHODS, found, strict=True):
+        held = np.abs(own[:, 0] - truth) <= 1.645 * own[:, 1]
+        table.append([name, len(truth), *agreement(own[:, 0], truth), 100.0 * held.mean()])
     mean = np.full(len(truth), np.nan)
     for test in folds:
         mean[test] = np.delete(truth, test).mean()
-    rows.append(["mean EF of the other folds", len(truth), *agreement(mean, truth)[:4], None, None])
+    errors = agreement(mean, truth)[:4]
+    table.append(["mean EF of the other folds", len(truth), *errors, None, None])
     return StudyTable(
         "EF of CAMUS patients from four frames",
         [
@@ -79,16 +95,21 @@ def camus_twins(data: PathLike | None = None, *, quick: bool = False, seed: int 
             "correlation",
             "90 % intervals hold (%)",
         ],
-        rows,
+        table,
         [
             "EF of the labels and of the test: biplane, by our disks from the masks of an expert",
             f"{len(folds)} folds by patient, each tested once; {HELD_OUT} training patients "
             "of a fold choose among the weights; same inputs, networks and steps for both",
-            "inputs: what the segmentation of the package, which saw no patient, makes of the ED "
-            "and ES frames of both views; there are no times, no heart rate and no pixel size, so "
-            f"that every beat is taken to last {PERIOD_S:g} s",
+            "inputs: lengths and areas in the ED and ES frames of both views, as segmentation "
+            f"networks see them that were fine-tuned ({recipe.steps} steps) on the masks of one "
+            "half of the training patients each: those of a half are read by the network of the "
+            "other, those of the test by both, whose answers are averaged",
+            "there are no times, no heart rate and no pixel size, so that every beat is taken to "
+            f"last {PERIOD_S:g} s",
             "labels of EF alone leave the size of the heart to the prior: its volumes mean nothing "
             "here",
+            "the fine-tuned weights are not kept: CAMUS is for non-commercial research "
+            "(CC BY-NC-SA)",
         ],
     )
 
@@ -97,7 +118,7 @@ def encoded_frames(model: SegmentationModel, given: AnnotatedFrames) -> EncodedC
     """Return four frames of each patient as an encoding, with the expert's EF.
 
     Args:
-        model: the segmentation as it comes.
+        model: of the segmentation.
         given: the frames.
     """
     n, n_views, side, _ = given.frames.shape
@@ -107,7 +128,8 @@ def encoded_frames(model: SegmentationModel, given: AnnotatedFrames) -> EncodedC
     frames = np.where(np.isfinite(frames), frames, np.nanmean(frames, 0))
     # ED and ES stand in turns: what changes between them is what EF is about.
     numbers = np.concatenate([frames[:, ::2], frames[:, 1::2] - frames[:, ::2]], 1).reshape(n, -1)
-    looks = np.concatenate([look.doubt, look.coarse, look.fine], 1).reshape(n, n_views, -1).mean(1)
+    # What channels mean differs between networks; how sure they are does not.
+    looks = look.doubt.reshape(n, -1)
     encoding = Encoding(
         numbers,
         np.zeros(numbers.shape[1]),
@@ -120,24 +142,48 @@ def encoded_frames(model: SegmentationModel, given: AnnotatedFrames) -> EncodedC
 
 
 def _tested(
-    every: EncodedClips, test: np.ndarray, physics: Surrogate | None, steps: int, seed: int
-) -> Float[np.ndarray, "n 2"]:
-    """Return EF and its standard deviation of the test patients, trained on the others."""
-    others = np.setdiff1d(np.arange(len(every)), test)
+    start: SegmentationModel,
+    given: AnnotatedFrames,
+    test: Int[np.ndarray, " n_test"],
+    surrogate: Surrogate,
+    steps: int,
+    recipe: FineTuning,
+    seed: int,
+) -> Rows:
+    """Return rows of test patients: number, EF and its standard deviation by each method."""
+    others = np.setdiff1d(np.arange(len(given.patients)), test)
     order = np.random.default_rng(seed).permutation(others)
-    held_out = min(HELD_OUT, len(order) // 4)
-    model, _ = train_twins(
-        every[order[held_out:]],
-        every[order[:held_out]],
-        surrogate=physics,
-        labels="ef",
-        members=MEMBERS,
-        steps=steps,
-        n_components=N_COMPONENTS,
-        seed=seed,
-        quiet=True,
+    halves = order[::2], order[1::2]
+    seen = []
+    for number, half in enumerate(halves):
+        held_out = halves[1 - number][: recipe.held_out // 2]
+        model = trained_on(start, given, half, held_out, recipe, 2 * seed + number)
+        seen.append(encoded_frames(model, given))
+    own = np.isin(np.arange(len(given.patients)), halves[0])[:, None]
+    first, second = (one.encoding for one in seen)
+    encoding = first._replace(
+        numbers=np.where(own, second.numbers, first.numbers),
+        looks=np.where(own, second.looks, first.looks),
     )
-    return _ef(model, physics, every[test])
+    every = EncodedClips(encoding, seen[0].known, {})
+    held_out = min(HELD_OUT, len(order) // 4)
+    answers = []
+    for physics in (None, surrogate):
+        model, _ = train_twins(
+            every[order[held_out:]],
+            every[order[:held_out]],
+            surrogate=physics,
+            labels="ef",
+            members=MEMBERS,
+            steps=steps,
+            n_components=N_COMPONENTS,
+            seed=seed,
+            quiet=True,
+        )
+        both = np.stack([_ef(model, physics, one[test]) for one in seen])
+        spread = np.sqrt(np.mean(both[..., 1] ** 2, 0) + np.var(both[..., 0], 0))
+        answers.append(np.stack([both[..., 0].mean(0), spread], -1))
+    return np.concatenate([test[:, None], *answers], 1).tolist()
 
 
 def _ef(

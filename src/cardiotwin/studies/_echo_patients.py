@@ -24,8 +24,6 @@ from ._patient_answers import (
     sampled,
 )
 
-RATE = "heart_rate_bpm"
-
 
 @dataclass(frozen=True, eq=False)
 class SeenClips:
@@ -84,19 +82,8 @@ def see_clips(made: Sequence[PhantomClip]) -> SeenClips:
     edv, esv = np.array([[one.edv_ml, one.esv_ml] for one in shown]).T
     stacked = Encoding(*(np.stack(leaves) for leaves in zip(*encodings, strict=True)))
     encoded = EncodedClips(stacked._replace(powers=encodings[0].powers), Known(edv, esv, None), {})
-    truth = truth_of_clips(made, [measured(own) for own in found])
+    truth = truth_of_clips(made, [own.measurements() for own in found])
     return SeenClips(truth, seen, tuple(found), encoded, spent[0], spent[1])
-
-
-def measured(found: Segmentation) -> Measurements:
-    """Return volume curve and heart rate of a clip with their errors, for methods that take them.
-
-    The error of the heart rate is that of `Measurements`, or what the clip leaves open where that
-    is more; networks of single patients take the rate as exact.
-    """
-    plain = found.measurements()
-    spread = float(np.std(60.0 / found.cycle.period_s))
-    return found.measurements(errors={RATE: max(plain.error(RATE), spread)})
 
 
 def truth_of_clips(made: Sequence[PhantomClip], volumes: Sequence[Measurements] = ()) -> Truth:

@@ -114,11 +114,10 @@ def _notes(
         "patients",
         "methods for single patients have the volume curve that segmentation makes of the clip, "
         f"{n_volumes} volumes of a beat with their errors, and the heart rate: networks take it as "
-        f"exact, identify is told its error ({np.mean(rates):.1f}/min in the mean). Most of the "
-        "error of a curve is one factor on all its volumes, which the errors of single volumes do "
-        "not say; settings are those of patient-baselines, not chosen on clips. EF of largest and "
-        f"smallest volume of these smoothed curves is {off:.1f} points off, before any method: "
-        "the EF of segment and the networks that read encodings have learned how much curves lack",
+        f"exact, identify is told its error ({np.mean(rates):.1f}/min in the mean) and that of "
+        "scale and contraction of the curve, which all its volumes share; settings are those of "
+        "patient-baselines, not chosen on clips. EF of largest and smallest volume of these "
+        f"curves is {off:.1f} points off, before any method",
         f"always saying the cohort's mean EF: {np.abs(ef - ef.mean()).mean():.1f} points",
         f"P-SSL: a clip that is encoded is read in {1000 * twin.evaluation_s:.2f} ms by "
         f"{len(twins.heads)} networks (target: 10 ms); with {N_DRAWS} draws simulated, which EF "

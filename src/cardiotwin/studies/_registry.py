@@ -164,6 +164,9 @@ STUDIES = {
         echo_pump, "Med-Real2Sim, Fig. 4, with patients read from synthetic clips, beside the truth"
     ),
     "camus-twins": Study(
-        camus_twins, "Med-Real2Sim, Table 1: EF of patients from frames, in two ways", CAMUS_FRAMES
+        camus_twins,
+        "Med-Real2Sim, Table 1: EF of patients from frames, in two ways",
+        CAMUS_FRAMES,
+        resumable=True,
     ),
 }
