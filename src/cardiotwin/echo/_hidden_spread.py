@@ -67,11 +67,17 @@ def hidden_spread(
 
 
 def spread_out(found: Normal, more: Float[np.ndarray, "n_names n_names"]) -> Normal:
-    """Return distributions with a covariance added to each.
+    """Return distributions with a covariance added to each, in no direction beyond the prior's.
 
     Args:
         found: means and roots with any leading axes.
         more: positive semidefinite.
+
+    >>> found = Normal(np.zeros(2), 0.6 * np.eye(2))
+    >>> (spread_out(found, np.diag([0.28, 5.0])).root ** 2).round(2).diagonal().tolist()
+    [0.64, 1.0]
     """
     covariance = found.root @ np.swapaxes(found.root, -1, -2) + more
-    return Normal(found.mean, np.linalg.cholesky(covariance))
+    values, vectors = np.linalg.eigh(covariance)
+    limited = np.einsum("...ij,...j,...kj->...ik", vectors, np.minimum(values, 1.0), vectors)
+    return Normal(found.mean, np.linalg.cholesky(limited))

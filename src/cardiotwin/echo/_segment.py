@@ -23,6 +23,11 @@ from ._view import view_doubts, view_probabilities
 NEIGHBOURS = 7
 """Frames whose median a frame is compared with."""
 
+ONSET_S, ONSET_SPREAD_S = 0.06, 0.025
+"""From the beginning of the contraction to the largest volume of a smoothed curve, s: mean and
+standard deviation, rounded up, of 300 virtual patients of the priors. Before the valve opens
+volumes stand still, and a smoothed curve has its maximum in the middle of this."""
+
 JUMP = 0.12
 """Relative difference of the long axis from that median beyond which a frame is left out: no
 heart does that from one frame to the next."""
@@ -128,14 +133,15 @@ class Segmentation:
         """Return what was seen as measurements, for `identify`.
 
         With the pixel size known: heart rate and the volume curve of one beat from the beginning
-        of the contraction. Without: heart rate and EF. Each has its error; that of the heart rate
-        is what the clip leaves open, but not less than that of an ECG.
+        of the contraction, which is taken to be a little before the largest volume (`ONSET_S`).
+        Without: heart rate and EF. Each has its error; that of the heart rate is what the clip
+        leaves open, but not less than that of an ECG.
 
         The curve is the mean of the draws and smoothed, so that it ejects too little. It is
         V' = f (V_max - (V_max - V) EF/EF_seen), with the calibrated EF and the median f of the
-        volume factors, so that its EF is `ef_percent`. What is not known of f and of EF moves all
-        its values together; these are its two shared errors. What is left is the noise of single
-        volumes.
+        volume factors, so that its EF is `ef_percent`. What is not known of f, of EF, and of when
+        the contraction begins moves all its values together; these are its three shared errors.
+        What is left is the noise of single volumes.
 
         Args:
             others: further measurements, such as ``systolic_mmhg``, or instead of what was seen;
@@ -166,12 +172,16 @@ class Segmentation:
         corrected = largest - per_point * self.ef_percent
         scale = float(np.log(self.volume_factors).std()) * corrected
         contraction = float(self.ef_draws.std()) * per_point
-        # Contraction begins about at the largest volume; from there the curve is one beat.
-        every = np.roll(np.stack([corrected, scale, contraction]), -int(mean.argmax()), axis=1)
-        own, *shared = every[:, :: N_PHASES // 25]
-        times = np.arange(len(own)) / len(own) * 60.0 / self.heart_rate_per_min
+        period = 60.0 / self.heart_rate_per_min
+        later = np.gradient(np.concatenate([corrected] * 3))[N_PHASES : 2 * N_PHASES]
+        onset = later * N_PHASES / period * ONSET_SPREAD_S
+        every = np.stack([corrected, scale, contraction, onset])
+        # The largest volume is among those that are kept.
+        own, *shared = np.roll(every, -int(mean.argmax()), axis=1)[:, :: N_PHASES // 25]
+        times = (np.arange(len(own)) / len(own) * period + ONSET_S) % period
+        order = np.argsort(times)
         noise = float(np.mean(self.cycle.noise)) * float(np.median(self.volume_factors))
-        return Curve(times, own, noise, shared)
+        return Curve(times[order], own[order], noise, np.stack(shared)[:, order])
 
     def _volume(self, draws: Float[np.ndarray, " n_draws"]) -> float | None:
         return float(np.median(draws * self.volume_factors)) if self.in_ml else None
