@@ -23,10 +23,10 @@ from ._view import view_doubts, view_probabilities
 NEIGHBOURS = 7
 """Frames whose median a frame is compared with."""
 
-ONSET_S, ONSET_SPREAD_S = 0.06, 0.025
-"""From the beginning of the contraction to the largest volume of a smoothed curve, s: mean and
-standard deviation, rounded up, of 300 virtual patients of the priors. Before the valve opens
-volumes stand still, and a smoothed curve has its maximum in the middle of this."""
+HALF_S, HALF_SPREAD_S = 0.2, 0.03
+"""From the beginning of the contraction to where a smoothed curve has fallen half its way, s: mean
+and standard deviation, rounded up, of 300 virtual patients of the priors. The largest volume is no
+mark: before the valve opens volumes stand still, and noise decides where the maximum is."""
 
 JUMP = 0.12
 """Relative difference of the long axis from that median beyond which a frame is left out: no
@@ -133,7 +133,7 @@ class Segmentation:
         """Return what was seen as measurements, for `identify`.
 
         With the pixel size known: heart rate and the volume curve of one beat from the beginning
-        of the contraction, which is taken to be a little before the largest volume (`ONSET_S`).
+        of the contraction, which is taken to be a while before half of it is ejected (`HALF_S`).
         Without: heart rate and EF. Each has its error; that of the heart rate is what the clip
         leaves open, but not less than that of an ECG.
 
@@ -174,11 +174,15 @@ class Segmentation:
         contraction = float(self.ef_draws.std()) * per_point
         period = 60.0 / self.heart_rate_per_min
         later = np.gradient(np.concatenate([corrected] * 3))[N_PHASES : 2 * N_PHASES]
-        onset = later * N_PHASES / period * ONSET_SPREAD_S
-        every = np.stack([corrected, scale, contraction, onset])
+        onset = later * N_PHASES / period * HALF_SPREAD_S
+        every = np.roll(np.stack([corrected, scale, contraction, onset]), -int(mean.argmax()), 1)
+        fallen = every[0, 0] - 0.5 * np.ptp(every[0])
+        after = int(np.argmax(every[0] < fallen))
+        over, under = every[0, after - 1 : after + 1]
+        half = (after - 1 + (over - fallen) / (over - under)) / N_PHASES * period
         # The largest volume is among those that are kept.
-        own, *shared = np.roll(every, -int(mean.argmax()), axis=1)[:, :: N_PHASES // 25]
-        times = (np.arange(len(own)) / len(own) * period + ONSET_S) % period
+        own, *shared = every[:, :: N_PHASES // 25]
+        times = (np.arange(len(own)) / len(own) * period + HALF_S - half) % period
         order = np.argsort(times)
         noise = float(np.mean(self.cycle.noise)) * float(np.median(self.volume_factors))
         return Curve(times[order], own[order], noise, np.stack(shared)[:, order])
