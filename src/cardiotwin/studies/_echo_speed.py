@@ -73,13 +73,15 @@ def echo_speed(data: PathLike | None = None, *, quick: bool = False, seed: int =
     )
     ef, edv = _tested(found.parameters, phantom, n_test, seed)
     clips, truth = source(0)
-    step = _paper_step(network, jnp.asarray(clips), jnp.asarray(truth))
+    step = paper_step(network, jnp.asarray(clips), jnp.asarray(truth))
     rows: list[list[Any]] = [
         ["five layers of 3-D convolutions", median_seconds(step, 3), BATCH * steps, ef, edv]
     ]
     model = shipped_model()
-    whole, later = _twin_steps(model, shipped_twins(), phantom, seed)
-    rows.append(["twins: frames through the frozen network, then a step", whole, None, None, None])
+    look, kept = twin_steps(model, shipped_twins(), phantom, seed)
+    before, later = median_seconds(look, 3), median_seconds(kept, 20)
+    whole = "twins: frames through the frozen network, then a step"
+    rows.append([whole, before + later, None, None, None])
     rows.append(["twins: a step on encodings that are kept", later, None, None, None])
     notes = [
         f"a step has {BATCH} clips of {N_FRAMES} frames of 112 × 112; forward and backward, "
@@ -134,7 +136,9 @@ def _tested(network: PaperNetwork, phantom: Phantom, n: int, seed: int) -> tuple
     return float(ef), float(edv)
 
 
-def _paper_step(network: PaperNetwork, clips: Any, truth: Any) -> Callable[[], Any]:
+def paper_step(network: PaperNetwork, clips: Any, truth: Any) -> Callable[[], Any]:
+    """Return what takes the gradient of the paper's network for a batch of clips."""
+
     @eqx.filter_jit
     def step(network: PaperNetwork) -> Any:
         return eqx.filter_value_and_grad(
@@ -144,10 +148,10 @@ def _paper_step(network: PaperNetwork, clips: Any, truth: Any) -> Callable[[], A
     return lambda: jax.block_until_ready(step(network))
 
 
-def _twin_steps(
+def twin_steps(
     model: SegmentationModel, twins: TwinModel, phantom: Phantom, seed: int
-) -> tuple[float, float]:
-    """Return seconds of a step with the frames and of one on encodings that are kept."""
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return what looks at the frames of a batch, and what takes the gradient on its encodings."""
     made = [phantom.clip(k, TRAINING_SEED + seed) for k in range(BATCH)]
     frames = np.concatenate([with_neighbours(_frames(one.clip)) for one in made])
     encodings = [encode(segment(one.clip, model)) for one in made]
@@ -169,10 +173,7 @@ def _twin_steps(
         return eqx.filter_value_and_grad(total)(trained)
 
     trained = Trained(twins.heads[0], jnp.full(n, -1.5, jnp.float32))
-    later = partial(lambda own: jax.block_until_ready(head_step(own)), trained)
-    look = median_seconds(lambda: model.look(frames), 3)
-    kept = median_seconds(later, 20)
-    return look + kept, kept
+    return partial(model.look, frames), lambda: jax.block_until_ready(head_step(trained))
 
 
 def _prediction_notes(seed: int) -> list[str]:
