@@ -71,6 +71,17 @@ def test_frames_without_a_ventricle_are_left_out():
     assert find_cycle(times, gaps).heart_rate_per_min == pytest.approx(75.0, abs=1.0)
 
 
+@pytest.mark.parametrize("longer", [0.04, 0.08])
+def test_two_beats_of_unlike_length_are_not_one_of_twice_the_length(longer):
+    """At a high frame rate twice the length fits far better, and has no first harmonic."""
+    times = np.arange(0, 1.6, 1 / 80)
+    first, second = 0.7 * (1 - longer), 0.7 * (1 + longer)
+    phase = np.interp(times, [0, first, first + second, 2.1], [0, 1, 2, 3])
+    _, volumes = _volumes(phase * 0.7, 0.7)
+    cycle = find_cycle(times, volumes)
+    assert cycle.heart_rate_per_min == pytest.approx(60 / 0.7, rel=longer)
+
+
 def test_what_does_not_beat_is_refused():
     with pytest.raises(InputError, match="that change through the beat"):
         find_cycle(np.arange(20) / 30, np.full(20, 100.0))

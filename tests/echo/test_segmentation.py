@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.interpolate import CubicSpline
 
 from cardiotwin import FileFormatError, InputError
-from cardiotwin.circulation import steady_state
 from cardiotwin.echo import (
     EchoClip,
     Phantom,
@@ -23,10 +21,8 @@ from cardiotwin.echo import (
 from cardiotwin.echo._augmentation import augmented
 from cardiotwin.echo._calibration import extra_spread
 from cardiotwin.echo._convolutions import doubled, folded, halved, unfolded
-from cardiotwin.echo._cycle import N_PHASES, SMOOTHING, smoothed, waves_at
-from cardiotwin.echo._segment import HALF_S, HALF_SPREAD_S
 from cardiotwin.echo._segmentation_network import SegmentationNetwork, with_neighbours
-from cardiotwin.hemodynamics import Unknowns
+from cardiotwin.echo._volume_curve import HALF_S
 
 WIDTHS = (8, 8)
 SIZE = 32
@@ -225,55 +221,6 @@ def test_measurements_hold_one_beat_of_the_curve(clips):
     assert 0 <= ejected - HALF_S < 1.01 * 60.0 / found.heart_rate_bpm / 25
     assert curve.values.min() == pytest.approx(one.esv_ml, rel=0.5)
     assert (curve.error > 0).all()
-
-
-def test_smoothed_curves_have_fallen_half_their_way_when_it_is_said():
-    """Of virtual patients, whose beats begin with the contraction."""
-    circulation = Unknowns.of().circulation(Unknowns.of().draw(60, 7))
-    period = np.asarray(circulation.period_s)
-    beats = steady_state(circulation)
-    phase, after = np.arange(200) / 200, []
-    for row, length in enumerate(period):
-        volume = np.interp(phase * length, beats.times_s[row], beats.volume_ml[row])
-        own = (volume - volume.mean()) / volume.std()
-        weights = smoothed(phase, own[:, None], 0.15)[:, 0]
-        curve = (waves_at(np.arange(N_PHASES) / N_PHASES) * SMOOTHING) @ weights
-        first = np.argmax(np.roll(curve, -curve.argmax()) < curve.min() + 0.5 * np.ptp(curve))
-        at = (first - 0.5 + curve.argmax()) / N_PHASES
-        after.append(((at + 0.5) % 1 - 0.5) * length)
-    assert np.mean(after) == pytest.approx(HALF_S, abs=0.01)
-    assert 0.6 * HALF_SPREAD_S < np.std(after) < 1.1 * HALF_SPREAD_S
-
-
-def test_an_onset_that_is_wrong_is_a_shared_error(clips):
-    """To first order: the curve a moment later, against the curve and its third shared error."""
-    curve = segment(clips[0].clip).measurements().volume_curve
-    smooth = CubicSpline(
-        np.append(curve.times_s, curve.times_s[0] + 25 * np.diff(curve.times_s)[0]),
-        np.append(curve.values, curve.values[0]),
-        bc_type="periodic",
-    )
-    wanted = smooth(curve.times_s, 1) * HALF_SPREAD_S
-    away = np.abs(curve.shared[2] - wanted).max()
-    assert away < 0.15 * np.abs(wanted).max() and np.abs(wanted).max() > 3.0
-
-
-def test_the_measured_curve_ejects_what_segmentation_says(clips):
-    for one in clips[:2]:
-        found = segment(one.clip)
-        curve = found.measurements().volume_curve
-        values, (scale, contraction, _) = curve.values, curve.shared
-        ef = 100 * (values.max() - values.min()) / values.max()
-        assert ef == pytest.approx(found.ef_percent, abs=0.1)
-        assert values.max() == pytest.approx(found.edv_ml, rel=0.02)
-        np.testing.assert_allclose(scale, np.log(found.volume_factors).std() * values, rtol=1e-12)
-        # One standard deviation of EF more, and every volume but the largest is so much smaller.
-        less = values - contraction
-        more = 100 * (1 - less.min() / less.max())
-        assert more - ef == pytest.approx(found.ef_draws.std(), rel=0.01)
-        assert less.max() == values.max()
-        low, high = found.interval("edv_ml", 0.68)
-        assert scale.max() == pytest.approx((high - low) / 2, rel=0.25)
 
 
 def test_the_measured_curve_scales_with_the_cube_of_the_pixel(clips):

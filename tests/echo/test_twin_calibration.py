@@ -8,7 +8,12 @@ import pytest
 
 from cardiotwin.circulation import steady_indices
 from cardiotwin.echo import EncodedClips, Encoding, TwinModel, calibrate_twins, simulate_twins
-from cardiotwin.echo._hidden_spread import hidden_spread, spread_out, volume_slopes
+from cardiotwin.echo._hidden_spread import (
+    hidden_spread,
+    hidden_trust,
+    spread_out,
+    volume_slopes,
+)
 from cardiotwin.echo._twin_inputs import TwinInputs
 from cardiotwin.echo._twin_losses import Known
 from cardiotwin.echo._twin_network import Normal, TwinHead
@@ -116,6 +121,31 @@ def test_what_is_hidden_lies_across_the_slopes(rng):
     # Draws that hold the truth as often as they should lack nothing.
     sound = hidden_spread(draws, rng.standard_normal((400, 4)), slopes, 0.9)
     assert np.trace(sound) < 0.25 * np.trace(more)
+
+
+def test_what_is_said_across_the_slopes_is_believed_as_far_as_it_is_true(rng):
+    """Of truths with an error of the same size: half; what the slopes tell stays."""
+    slopes = rng.standard_normal((2, 5))
+    truth = rng.standard_normal((20_000, 5))
+    means = truth + rng.standard_normal((20_000, 5))
+    trust = hidden_trust(means, truth, slopes)
+    np.testing.assert_allclose(slopes @ trust, slopes, atol=1e-9)
+    across = np.eye(5) - np.linalg.pinv(slopes) @ slopes
+    np.testing.assert_allclose(trust, np.eye(5) - across / 2, atol=0.03)
+    # Who is right is believed; who says too little is not made to say more.
+    for said in (truth, 0.5 * truth):
+        np.testing.assert_allclose(hidden_trust(said, truth, slopes), np.eye(5), atol=1e-9)
+
+
+def test_what_no_volume_tells_is_nearer_to_the_truth_after_calibration(model, calibrated):
+    clips, slopes = _clips(400, seed=4), volume_slopes(FEW, READ)
+    across = np.eye(len(READ)) - np.linalg.pinv(slopes) @ slopes
+    truth = np.stack([clips.truth[k] for k in READ], -1)
+    before, after = (
+        np.mean(((own.read(clips.encoding).mean[0] - truth) @ across) ** 2)
+        for own in (model, calibrated)
+    )
+    assert after < 0.95 * before
 
 
 def test_a_second_clip_does_not_tell_what_is_hidden(calibrated):

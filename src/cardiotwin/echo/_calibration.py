@@ -12,6 +12,7 @@ from .._checks import check_count
 from .._errors import InputError, NumericsError
 from .._progress import track
 from ._clip import APICAL
+from ._curve_calibration import ComparedCurve, compared_curve, curve_errors_of
 from ._degradation import degraded_at_random
 from ._expected_error import MOST, SIGNS, ExpectedError, standardized, times_typical
 from ._phantom import Phantom, PhantomClip
@@ -61,7 +62,8 @@ def calibrate(
     leaves open comes a normal error. Its standard deviation is s exp(Σ w z): z are signs of the
     quality of a clip, against those of good clips; w ≥ 0 is fitted by maximum likelihood to the
     clips and to each once more with something wrong with it (frame rate, gain, cut, gaps); s is
-    such that 90 % intervals hold 90 % of the truths of good clips.
+    such that 90 % intervals hold 90 % of the truths of good clips. What is wrong with the shape
+    of the beat comes from the good clips, see `fit_curve_errors`.
 
     Args:
         model: trained; fitted to recognise views before, as their probability is one of the signs.
@@ -78,13 +80,17 @@ def calibrate(
     numbers = range(n)
     good: dict[str, list[_Compared]] = {view: [] for view in APICAL}
     bad: dict[str, list[_Compared]] = {view: [] for view in APICAL}
+    curves: list[ComparedCurve | None] = []
     for number in numbers if quiet else track(numbers, "calibration"):
         one, rng = phantom.clip(number, seed), np.random.default_rng([seed, number])
         for rows, clip in ((good, one.clip), (bad, degraded_at_random(one.clip, rng))):
             try:
-                rows[str(one.clip.view)].append(_compared(one, segment(clip, bare)))
+                seen = segment(clip, bare)
             except InputError:
                 continue
+            rows[str(one.clip.view)].append(_compared(one, seen))
+            if rows is good:
+                curves.append(compared_curve(one, seen))
     n_found = sum(len(rows) for rows in good.values())
     if n_found < n // 2 or min(len(rows) for rows in good.values()) < 8:
         raise NumericsError(
@@ -94,7 +100,8 @@ def calibrate(
         {view: _stacked(rows) for view, rows in good.items()},
         {view: _stacked([*good[view], *rows]) for view, rows in bad.items()},
     )
-    found |= {"clips": n_found, "not_found": n - n_found, "seed": seed}
+    shapes = curve_errors_of([own for own in curves if own is not None], found)
+    found |= {"curve": shapes.as_dict(), "clips": n_found, "not_found": n - n_found, "seed": seed}
     return replace(model, card={**model.card, "calibration": found})
 
 

@@ -15,9 +15,12 @@ POWERS = np.array([0.87, 0.11, 0.02, 0.006, 0.003, 0.001, 0.0007, 0.0004])
 """Share of the variance of volume curves in each harmonic of the beat: mean of 400 virtual
 patients of the priors (the third raised from 0.007, so that no harmonic is ruled out)."""
 
-LEAST_FIRST = 0.5
+LEAST_FIRST = 0.6
 """Share of the first harmonic below which a curve is not that of a single beat: in 400 virtual
 patients it is 0.69 and more."""
+
+IMPOSSIBLE = 1e4
+"""Taken from the logarithm of what cannot be; where nothing else can be either, all are equal."""
 
 PERIODS_S = np.exp(np.linspace(np.log(0.3), np.log(2.0), 400))
 """Lengths of the beat that are considered: 30 to 200 beats a minute."""
@@ -163,7 +166,7 @@ def _posterior(times: np.ndarray, y: np.ndarray, periods: np.ndarray) -> _Poster
     log_weights = evidence + prior[:, None]
     # Two unlike beats are not one beat of twice the length: that has hardly a first harmonic.
     first = np.sum(mean[..., 1:3] ** 2, -1) / np.sum(mean[..., 1:] ** 2, -1)
-    log_weights = np.where(first < LEAST_FIRST, log_weights - 30.0, log_weights)
+    log_weights = np.where(first < LEAST_FIRST, log_weights - IMPOSSIBLE, log_weights)
     return _Posterior(log_weights - logsumexp(log_weights), mean, root)
 
 

@@ -1,4 +1,4 @@
-"""How far parameters may lie from what twins say, in directions that no volume tells of."""
+"""What twins say of parameters in directions that no volume tells of: how true, how far off."""
 
 import numpy as np
 from jaxtyping import Float
@@ -36,6 +36,34 @@ def volume_slopes(
     return slopes[[unknowns.names.index(name) for name in names]].T
 
 
+def hidden_trust(
+    means: Float[np.ndarray, "n n_names"],
+    truth: Float[np.ndarray, "n n_names"],
+    slopes: Float[np.ndarray, "n_seen n_names"],
+) -> Float[np.ndarray, "n_names n_names"]:
+    """Return 1 − P diag(1 − b) P, P J⁺J = 0 for the slopes J, by which means become likely.
+
+    Networks that learned from few clips say too much. b ≤ 1 is the slope through 0, the mean of
+    the prior, from what they say of a parameter across J to what is true; along J, where EF and
+    volumes tell, means stay as they are.
+
+    Args:
+        means: of the parameters of n clips.
+        truth: their true parameters.
+        slopes: of what must not change.
+
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.normal(size=(5000, 2))
+    >>> means = truth + rng.normal(size=(5000, 2))
+    >>> hidden_trust(means, truth, np.array([[1.0, 0.0]])).round(1).tolist()
+    [[1.0, 0.0], [0.0, 0.5]]
+    """
+    across = _across(slopes)
+    said, true = means @ across, truth @ across
+    b = np.sum(said * true, 0) / np.maximum(np.sum(said**2, 0), 1e-12)
+    return np.eye(len(b)) - (across * (1.0 - np.clip(b, 0.0, 1.0))) @ across
+
+
 def hidden_spread(
     draws: Float[np.ndarray, "n n_draws n_names"],
     truth: Float[np.ndarray, "n n_names"],
@@ -61,7 +89,7 @@ def hidden_spread(
     width = norm.ppf(0.5 + 0.5 * level)
     miss = (truth - np.nanmedian(draws, 1)) / width
     lacking = np.quantile(miss**2 - np.nanvar(draws, 1), level, axis=0)
-    across = np.eye(slopes.shape[1]) - np.linalg.pinv(slopes) @ slopes
+    across = _across(slopes)
     added, _ = nnls(across**2, np.maximum(lacking, 0.0))
     return (across * added) @ across
 
@@ -81,3 +109,8 @@ def spread_out(found: Normal, more: Float[np.ndarray, "n_names n_names"]) -> Nor
     values, vectors = np.linalg.eigh(covariance)
     limited = np.einsum("...ij,...j,...kj->...ik", vectors, np.minimum(values, 1.0), vectors)
     return Normal(found.mean, np.linalg.cholesky(limited))
+
+
+def _across(slopes: np.ndarray) -> np.ndarray:
+    """Return the projection on what slopes do not tell."""
+    return np.eye(slopes.shape[1]) - np.linalg.pinv(slopes) @ slopes

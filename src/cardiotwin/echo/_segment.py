@@ -10,23 +10,19 @@ from scipy.ndimage import median_filter
 
 from .._checks import check_number
 from .._errors import InputError
-from ..hemodynamics import QUANTITIES, Curve, Measurements
+from ..hemodynamics import QUANTITIES, Measurements
 from ._clip import APICAL, EchoClip
-from ._cycle import N_PHASES, Cycle, find_cycle
+from ._cycle import Cycle, find_cycle
 from ._disks import Disks, disk_volumes, find_disks
 from ._expected_error import at_edge, expected_error, quality_signs
 from ._labels import ATRIUM, CAVITY, WALL
 from ._segmentation_model import Look, SegmentationModel, shipped_model
 from ._shown import Shown, look_at
 from ._view import view_doubts, view_probabilities
+from ._volume_curve import CurveErrors, beat_of, volume_curve
 
 NEIGHBOURS = 7
 """Frames whose median a frame is compared with."""
-
-HALF_S, HALF_SPREAD_S = 0.2, 0.03
-"""From the beginning of the contraction to where a smoothed curve has fallen half its way, s: mean
-and standard deviation, rounded up, of 300 virtual patients of the priors. The largest volume is no
-mark: before the valve opens volumes stand still, and noise decides where the maximum is."""
 
 JUMP = 0.12
 """Relative difference of the long axis from that median beyond which a frame is left out: no
@@ -50,6 +46,7 @@ class Segmentation:
         look: what the network saw besides, frame by frame.
         view_probabilities: of "A4C", "A2C" and "other"; None if the model does not tell views.
         signs: what the expected error grows with, see `calibrate`.
+        curve_errors: of the beat's shape; None if the model was not calibrated.
         flags: what to doubt, one sentence each.
     """
 
@@ -63,6 +60,7 @@ class Segmentation:
     look: Look
     view_probabilities: Mapping[str, float] | None
     signs: Float[np.ndarray, " n_signs"]
+    curve_errors: CurveErrors | None
     flags: tuple[str, ...]
 
     @property
@@ -133,15 +131,13 @@ class Segmentation:
         """Return what was seen as measurements, for `identify`.
 
         With the pixel size known: heart rate and the volume curve of one beat from the beginning
-        of the contraction, which is taken to be a while before half of it is ejected (`HALF_S`).
-        Without: heart rate and EF. Each has its error; that of the heart rate is what the clip
-        leaves open, but not less than that of an ECG.
+        of the contraction. Without: heart rate and EF. Each has its error; that of the heart rate
+        is what the clip leaves open, but not less than that of an ECG.
 
-        The curve is the mean of the draws and smoothed, so that it ejects too little. It is
-        V' = f (V_max - (V_max - V) EF/EF_seen), with the calibrated EF and the median f of the
-        volume factors, so that its EF is `ef_percent`. What is not known of f, of EF, and of when
-        the contraction begins moves all its values together; these are its three shared errors.
-        What is left is the noise of single volumes.
+        The curve is that of the clip with the calibrated EF and volumes, and with the corners that
+        smoothing took, see `volume_curve`. What is not known of volumes and EF, of when the
+        contraction begins and of the shape moves all its values together; these are its shared
+        errors. What is left is the noise of single volumes.
 
         Args:
             others: further measurements, such as ``systolic_mmhg``, or instead of what was seen;
@@ -155,37 +151,24 @@ class Segmentation:
         seen: dict[str, Any] = {rate: self.heart_rate_per_min}
         errors = {rate: max(QUANTITIES[rate].error, float(np.std(60.0 / self.cycle.period_s)))}
         if self.in_ml:
-            seen["volume_curve"] = self._curve()
+            mean, factor = self.cycle.values.mean(0), float(np.median(self.volume_factors))
+            period = 60.0 / self.heart_rate_per_min
+            seen["volume_curve"] = volume_curve(
+                beat_of(mean, period),
+                period,
+                factor * float(mean.max()),
+                self.ef_percent,
+                ef_sd=float(self.ef_draws.std()),
+                volume_sd=float(np.log(self.volume_factors).std()),
+                noise_ml=factor * float(np.mean(self.cycle.noise)),
+                errors=self.curve_errors,
+            )
         else:
             seen["ef_percent"] = self.ef_percent
             errors["ef_percent"] = float(self.ef_draws.std())
         # What somebody else has measured has an error of its own.
         errors = {name: error for name, error in errors.items() if name not in others}
         return Measurements(**{**seen, **others, "errors": errors | others.get("errors", {})})
-
-    def _curve(self) -> Curve:
-        """Return the beat in 25 volumes, mL, with the calibrated EF; see `measurements`."""
-        mean = self.cycle.values.mean(0) * float(np.median(self.volume_factors))
-        largest = mean.max()
-        # What EF lacks from seen to calibrated, all volumes lack in proportion to their ejection.
-        per_point = (largest - mean) / (100.0 * (1.0 - mean.min() / largest))
-        corrected = largest - per_point * self.ef_percent
-        scale = float(np.log(self.volume_factors).std()) * corrected
-        contraction = float(self.ef_draws.std()) * per_point
-        period = 60.0 / self.heart_rate_per_min
-        later = np.gradient(np.concatenate([corrected] * 3))[N_PHASES : 2 * N_PHASES]
-        onset = later * N_PHASES / period * HALF_SPREAD_S
-        every = np.roll(np.stack([corrected, scale, contraction, onset]), -int(mean.argmax()), 1)
-        fallen = every[0, 0] - 0.5 * np.ptp(every[0])
-        after = int(np.argmax(every[0] < fallen))
-        over, under = every[0, after - 1 : after + 1]
-        half = (after - 1 + (over - fallen) / (over - under)) / N_PHASES * period
-        # The largest volume is among those that are kept.
-        own, *shared = every[:, :: N_PHASES // 25]
-        times = (np.arange(len(own)) / len(own) * period + HALF_S - half) % period
-        order = np.argsort(times)
-        noise = float(np.mean(self.cycle.noise)) * float(np.median(self.volume_factors))
-        return Curve(times[order], own[order], noise, np.stack(shared)[:, order])
 
     def _volume(self, draws: Float[np.ndarray, " n_draws"]) -> float | None:
         return float(np.median(draws * self.volume_factors)) if self.in_ml else None
@@ -259,6 +242,7 @@ def segment(
         look=shown.look,
         view_probabilities=probabilities,
         signs=signs,
+        curve_errors=CurveErrors.of(calibration.get("curve")),
         flags=_doubts(shown, masks, volumes, cycle, model, probabilities),
     )
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from .._errors import NumericsError
 from ..circulation import FAST, steady_indices
 from ._encoded_clips import EncodedClips
-from ._hidden_spread import hidden_spread, volume_slopes
+from ._hidden_spread import hidden_spread, hidden_trust, volume_slopes
 from ._twin_model import TwinModel
 from ._twin_physics import PERIOD
 
@@ -20,7 +20,7 @@ LEVEL = 0.9
 N_DRAWS = 64
 """Of each clip."""
 
-CALIBRATED = ("widening", "hidden_spread", "shift", "calibration")
+CALIBRATED = ("widening", "hidden_trust", "hidden_spread", "shift", "calibration")
 """What a calibration writes on the card of a model."""
 
 ROUNDS = 5
@@ -71,7 +71,8 @@ def calibrate_twins(model: TwinModel, clips: EncodedClips, seed: int = 0) -> Twi
     """Return the model with spreads for which 90 % intervals of EF hold 90 % of the truths.
 
     Where the parameters of the clips are known, as those of synthetic ones are, their intervals
-    are made to hold as often, by a spread across what EF and volumes tell. At last means are
+    are made to hold as often: across what EF and volumes tell, means are moved towards the prior
+    as far as that makes them truer, and spread is added. At last means are
     shifted so that neither EF nor the largest volume is too large or too small in the mean.
 
     Args:
@@ -94,8 +95,10 @@ def calibrate_twins(model: TwinModel, clips: EncodedClips, seed: int = 0) -> Twi
     model = widened_to_hold(replace(model, card=before), ef_of)
     slopes = volume_slopes(unknowns, names, seed)
     if set(names) <= set(clips.truth):
-        draws = np.swapaxes(model.drawn(model.read(clips.encoding), N_DRAWS, seed), 0, 1)
         truth = np.stack([clips.truth[name] for name in names], -1)
+        trust = hidden_trust(model.read(clips.encoding).mean.mean(0), truth, slopes)
+        model = replace(model, card={**model.card, "hidden_trust": trust.tolist()})
+        draws = np.swapaxes(model.drawn(model.read(clips.encoding), N_DRAWS, seed), 0, 1)
         more = hidden_spread(draws, truth, slopes, LEVEL)
         model = replace(model, card={**model.card, "hidden_spread": more.tolist()})
     shift = np.linalg.pinv(slopes) @ _errors(*_beating(model, clips, seed)).mean(0)

@@ -82,6 +82,8 @@ class TwinModel:
         mean, root = (np.asarray(leaf, np.float64) for leaf in found)
         if x.ndim == 1:
             mean, root = mean[:, 0], root[:, 0]
+        if "hidden_trust" in self.card:
+            mean = mean @ np.asarray(self.card["hidden_trust"]).T
         mean = mean + np.asarray(self.card.get("shift", 0.0))
         if self.unknowns is None:
             return Normal(mean, widening * root)
@@ -190,7 +192,8 @@ class TwinModel:
                 known = {name: Prior(**prior) for name, prior in priors.items()}
                 unknowns = Unknowns(known, Circulation(**content["fixed"]))
             card = dict(content["card"])
-            for name, shape in (("shift", (n_out,)), ("hidden_spread", (n_out, n_out))):
+            squares = {name: (n_out, n_out) for name in ("hidden_trust", "hidden_spread")}
+            for name, shape in {"shift": (n_out,), **squares}.items():
                 if name in card and np.shape(card[name]) != shape:
                     raise ValueError(f"{name} of shape {np.shape(card[name])}")
             return cls(tuple(heads), _inputs_of(read, n_in), unknowns, labels, card)
