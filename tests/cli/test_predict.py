@@ -1,12 +1,22 @@
 """The verb ``predict``: clips in, intervals, loops and a page out, with an untrained model."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
 from cardiotwin import report
 from cardiotwin.cli import main
-from cardiotwin.echo import EchoClip, TwinModel, encode, read_echo, segment, write_echo
+from cardiotwin.echo import (
+    EchoClip,
+    TwinModel,
+    encode,
+    read_echo,
+    segment,
+    shipped_model,
+    write_echo,
+)
 from cardiotwin.echo._twin_inputs import TwinInputs
 from cardiotwin.echo._twin_network import TwinHead
 from cardiotwin.hemodynamics import Unknowns
@@ -130,6 +140,24 @@ def test_predict_refuses_what_makes_no_sense(cardiotwin, paths, model, tmp_path)
         answer = cardiotwin("predict", *given, "--json")
         assert answer.code == 2, given
         assert all(word in answer.json["message"] for word in words), answer.json
+
+
+def test_twins_want_the_segmentation_that_they_were_trained_with(
+    cardiotwin, paths, model, tmp_path
+):
+    shipped, twins = shipped_model(), TwinModel.load(model)
+    other = replace(shipped, network=jax.tree.map(lambda leaf: 0.5 * leaf, shipped.network))
+    for name, one in (("own", shipped), ("other", other)):
+        one.save(tmp_path / name)
+        replace(twins, card={"segmentation": one.digest}).save(tmp_path / f"twins-{name}")
+    own = ("predict", paths[0], "--model", tmp_path / "twins-own")
+    assert cardiotwin(*own, "--segmentation", tmp_path / "own", "--json").code == 0
+    for given in (
+        (*own, "--segmentation", tmp_path / "other"),
+        ("predict", paths[0], "--model", tmp_path / "twins-other"),
+    ):
+        refused = cardiotwin(*given, "--json")
+        assert refused.code == 2 and "--segmentation FOLDER" in refused.json["message"]
 
 
 def test_segment_takes_height_and_width_of_a_pixel(cardiotwin, paths):

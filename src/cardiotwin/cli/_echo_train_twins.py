@@ -49,6 +49,7 @@ def train_twins(
         every.validation,
         surrogate=surrogate,
         labels=labels,
+        segmentation=model,
         members=members,
         steps=steps,
         seed=seed,
@@ -68,7 +69,8 @@ def train_twins(
         f"within {found['edv_mae_percent']:.0f} % in the mean; 90 % intervals of EF hold "
         f"{100 * found['ef_held']:.0f} %, spreads times {twins.card['widening']:.2f}"
     )
-    printer.say(f"wrote {folder}; use it: cardiotwin predict FILE --model {folder}")
+    with_it = "" if segmentation is None else f" --segmentation {segmentation}"
+    printer.say(f"wrote {folder}; use it: cardiotwin predict FILE --model {folder}{with_it}")
 
 
 def _write_log(path: Path, training: "list[StreamResult]") -> None:

@@ -34,6 +34,9 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="Folder of a trained model; the one shipped if left out.")
     ] = None,
+    segmentation: Annotated[
+        Path | None, typer.Option(help="Folder of the segmentation model that it was trained with.")
+    ] = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing result folder.")] = False,
     as_json: Json = False,
@@ -52,6 +55,7 @@ def predict(
     if out is not None:
         report.check_free(out, overwrite=overwrite)
     chosen = None if model is None else echo.TwinModel.load(model)
+    looks = None if segmentation is None else echo.SegmentationModel.load(segmentation)
     sides = for_each(mm_per_pixel, files, "mm_per_pixel")
     views = for_each(view, files, "view")
     clips = [
@@ -60,7 +64,14 @@ def predict(
     ]
     printer.say("reading the clips; the first run compiles for about half a minute")
     cuff: dict[str, Any] = {"systolic_mmhg": systolic_mmhg, "diastolic_mmhg": diastolic_mmhg}
-    found = echo.predict(clips, model=chosen, seed=seed, heart_rate_bpm=heart_rate_bpm, **cuff)
+    found = echo.predict(
+        clips,
+        model=chosen,
+        segmentation_model=looks,
+        seed=seed,
+        heart_rate_bpm=heart_rate_bpm,
+        **cuff,
+    )
     twin = found.identification
     known = hemodynamics.identifiability(twin)
     numbers = _numbers(found, confidence)

@@ -93,7 +93,8 @@ def predict(
         clinic: further measurements by name, such as ``systolic_mmhg=120``; see `Measurements`.
 
     Raises:
-        InputError: no clip, no ventricle found in one, or measurements that cannot be.
+        InputError: no clip, no ventricle found in one, measurements that cannot be, or two models
+            that do not belong together.
 
     >>> from cardiotwin.echo import Phantom
     >>> one = Phantom(size=64, n_frames=16).clip(2)
@@ -114,6 +115,13 @@ def predict(
         every = [clip.replace(heart_rate_per_min=clinic[RATE]) for clip in every]
     model = shipped_twins() if model is None else model
     segmenter = shipped_model() if segmentation_model is None else segmentation_model
+    if model.card.get("segmentation", segmenter.digest) != segmenter.digest:
+        raise InputError(
+            "segmentation_model",
+            found="another network than the one whose encodings the model was trained on",
+            expected="that one",
+            advice="Give both models of one training: --model FOLDER --segmentation FOLDER.",
+        )
     unknowns, names = model.unknowns, model.names
     assert unknowns is not None
     marks = [time.perf_counter()]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,6 +78,14 @@ class SegmentationModel:
     size: int
     card: Mapping[str, Any]
     views: ViewClassifier | None = None
+
+    @property
+    def digest(self) -> str:
+        """Name of the weights: encodings and twins belong to those of one network."""
+        found = sha256()
+        for name, leaf in sorted(named_arrays(self.network).items()):
+            found.update(name.encode() + np.ascontiguousarray(leaf, np.float32).tobytes())
+        return found.hexdigest()[:16]
 
     def masks(self, frames: ArrayLike) -> UInt8[np.ndarray, "n_frames size size"]:
         """Return the label of every pixel: 1 cavity, 2 wall, 3 left atrium, 0 everything else.

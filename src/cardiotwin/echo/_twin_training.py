@@ -15,6 +15,7 @@ from .._provenance import make_provenance
 from ..hemodynamics import Surrogate, Unknowns
 from ..learning import Adam, CosineDecay, StreamResult, train_on_stream
 from ._encoded_clips import EncodedClips
+from ._segmentation_model import SegmentationModel
 from ._twin_inputs import TwinInputs
 from ._twin_losses import (
     LABELS,
@@ -72,6 +73,7 @@ def train_twins(
     surrogate: Surrogate | None,
     labels: str = "curve",
     unknowns: Unknowns | None = None,
+    segmentation: SegmentationModel | None = None,
     members: int = 4,
     steps: int = 1000,
     width: int = 96,
@@ -95,6 +97,7 @@ def train_twins(
         surrogate: frozen physics, in whose box the priors lie; None for the supervised way.
         labels: "ef", "volumes" or "curve" (which includes the volumes).
         unknowns: priors of the parameters; those of adults by default.
+        segmentation: whose encodings these are; `predict` then refuses those of another.
         members: networks from different random weights; they vote.
         steps: batches a network.
         width: units of the hidden layers.
@@ -155,6 +158,8 @@ def train_twins(
         "not_validated_on": NOT_VALIDATED,
         "provenance": asdict(make_provenance({"verb": "train_twins", "labels": labels})),
     }
+    if segmentation is not None:
+        card["segmentation"] = segmentation.digest
     model = TwinModel(
         heads=tuple(one.parameters.head for one in found),
         inputs=inputs,
