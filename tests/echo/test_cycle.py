@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cardiotwin import InputError
 from cardiotwin.circulation import Circulation, steady_state
 from cardiotwin.echo import find_cycle
+from cardiotwin.echo._cycle import N_PHASES, POWERS, SMOOTHING, waves_at
 
 
 @settings(max_examples=20, deadline=None)
@@ -53,6 +54,34 @@ def test_noise_widens_and_the_truth_stays_inside():
             inside += low < truth < high
     assert np.mean(widths[1::2]) > 1.5 * np.mean(widths[::2])
     assert inside >= 32  # of 40, where 36 are expected and 32 or fewer happen once in 20 times
+
+
+@pytest.mark.parametrize("beats", [0.55, 0.8, 2.0])
+def test_draws_have_the_spread_of_the_posterior(beats):
+    """Against the normal posterior of harmonics worked out at once; period and noise known."""
+    times = np.arange(0, beats * 0.9, 1 / 30)
+    _, volumes = _volumes(times, 0.9)
+    noisy = volumes + 4.0 * np.random.default_rng(2).standard_normal(len(times))
+    cycle = find_cycle(times, noisy, period_s=0.9, n_draws=4000)
+    scale, variance = noisy.std(), np.concatenate([[4.0], np.repeat(POWERS, 2)])
+    at = waves_at(np.arange(N_PHASES) / N_PHASES) * SMOOTHING
+    seen = waves_at(times / 0.9)
+    exact = []
+    for noise in np.unique(cycle.noise):
+        precision = seen.T @ seen * (scale / noise) ** 2 + np.diag(1 / variance)
+        own = np.einsum("pi,ij,pj->p", at, np.linalg.inv(precision), at)
+        exact.append(own * np.mean(cycle.noise == noise))
+    # Means of different noises differ besides, by little.
+    found = cycle.values.std(0) / scale
+    np.testing.assert_allclose(found, np.sqrt(np.sum(exact, 0)), rtol=0.1)
+
+
+def test_a_strong_second_harmonic_does_not_bend_the_rate():
+    times = np.arange(0, 1.6, 1 / 50)
+    angle = 2 * np.pi * times / 0.8
+    values = 100 + 20 * (np.cos(angle) + np.cos(2 * angle))
+    noise = np.random.default_rng(0).standard_normal(len(times))
+    assert find_cycle(times, values + noise).heart_rate_per_min == pytest.approx(75, rel=0.02)
 
 
 def test_a_known_rate_is_kept_and_a_short_clip_needs_it():

@@ -13,7 +13,7 @@ from cardiotwin.echo import EncodedClips, Encoding, TwinModel, calibrate_twins
 from cardiotwin.echo._twin_inputs import TwinInputs
 from cardiotwin.echo._twin_losses import Known
 from cardiotwin.echo._twin_network import Normal, TwinHead
-from cardiotwin.echo._witnesses import tempered, together
+from cardiotwin.echo._witnesses import believed_less, together, widened
 from cardiotwin.hemodynamics import ADULT, Unknowns
 
 
@@ -111,18 +111,34 @@ def test_a_clip_is_read_alike_alone_and_among_others(model):
     np.testing.assert_array_less(np.diagonal(covariance, 0, -2, -1), 1.0 + 1e-9)
 
 
-def test_a_witness_believed_less_keeps_the_prior_where_it_knows_nothing():
+def test_a_widened_witness_keeps_the_prior_where_it_knows_nothing():
     """In one dimension the variance is 1/(1 + (1/v − 1)/f²); factors follow each other."""
     one = _witness([0.3, 0.1], [[0.04, 0.0], [0.0, 1.0]])
-    found = tempered(one, 2.0).root[0]
+    found = widened(one, 2.0).root[0]
     np.testing.assert_allclose(np.diagonal(found) ** 2, [1 / (1 + 24 / 4), 1.0])
-    assert tempered(one, 1.0) is one
-    _same(tempered(tempered(FIRST, 1.3), 2.0), tempered(FIRST, 2.6))
+    assert widened(one, 1.0) is one
+    _same(widened(widened(FIRST, 1.3), 2.0), widened(FIRST, 2.6))
     # Several rotated alike stay rotated alike.
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     turned = Normal(one.mean, np.linalg.cholesky(turn @ np.diag([0.04, 1.0]) @ turn.T)[None])
-    whole = tempered(turned, 2.0).root[0] @ tempered(turned, 2.0).root[0].T
+    whole = widened(turned, 2.0).root[0] @ widened(turned, 2.0).root[0].T
     np.testing.assert_allclose(whole, turn @ np.diag([1 / 7, 1.0]) @ turn.T)
+
+
+def test_a_witness_who_is_not_believed_says_nothing_alone_or_beside_others():
+    other = _witness([0.5, -1.2], [[0.3, 0.1], [0.1, 0.6]])
+    nobody = believed_less(other, 1e6)
+    _same(nobody, _witness([0.0, 0.0], np.eye(2)))
+    _same(together([FIRST, nobody]), FIRST)
+    assert believed_less(other, 1.0) is other
+    _same(believed_less(believed_less(other, 1.3), 2.0), believed_less(other, 2.6))
+
+
+def test_a_witness_that_overclaims_is_right_once_it_is_believed_less():
+    """z of the prior, seen with an error twice what the witness says: the exact posterior."""
+    found = believed_less(_witness([0.8], [[0.2]]), 2.0)
+    # N(0.8, 0.2) is what y = 1 with the variance 1/4 says; with four times that, N(1/2, 1/2).
+    _same(found, _witness([0.5], [[0.5]]))
 
 
 def test_saved_and_read_again_it_says_the_same(model, tmp_path):

@@ -15,12 +15,13 @@ POWERS = np.array([0.87, 0.11, 0.02, 0.006, 0.003, 0.001, 0.0007, 0.0004])
 """Share of the variance of volume curves in each harmonic of the beat: mean of 400 virtual
 patients of the priors (the third raised from 0.007, so that no harmonic is ruled out)."""
 
-LEAST_FIRST = 0.6
-"""Share of the first harmonic below which a curve is not that of a single beat: in 400 virtual
-patients it is 0.69 and more."""
+LEAST_FIRST, UNLIKELY = 0.6, 6.0
+"""Share of the first harmonic below which a curve is hardly that of a single beat, and what that
+takes from its logarithm: in 400 virtual patients the share is 0.69 and more."""
 
-IMPOSSIBLE = 1e4
-"""Taken from the logarithm of what cannot be; where nothing else can be either, all are equal."""
+LEAST_ODD, IMPOSSIBLE = 0.2, 1e4
+"""Share of the odd harmonics below which a beat is two of half the length, and what that takes;
+where nothing else can be either, all are equal."""
 
 PERIODS_S = np.exp(np.linspace(np.log(0.3), np.log(2.0), 400))
 """Lengths of the beat that are considered: 30 to 200 beats a minute."""
@@ -47,6 +48,7 @@ class Cycle:
         period_s: (n_draws,) length of the beat.
         values: (n_draws, N_PHASES) the curve at k/N_PHASES of the beat; 0 is the first frame.
         noise: (n_draws,) standard deviation of one value about the curve.
+        largest, smallest: (n_draws,) see `extremes`.
         beats_seen: how many beats the clip lasts, in the mean of the draws.
     """
 
@@ -121,7 +123,7 @@ def find_cycle(
     chosen = rng.choice(found.log_weights.size, n_draws, p=np.exp(found.log_weights).ravel())
     which, noise = np.unravel_index(chosen, found.log_weights.shape)
     normal = rng.standard_normal((n_draws, found.mean.shape[-1]))
-    spread = np.linalg.solve(found.root[which, noise].transpose(0, 2, 1), normal[..., None])[..., 0]
+    spread = np.linalg.solve(found.root[which, noise], normal[..., None])[..., 0]
     weights = found.mean[which, noise] + spread
     phases = np.arange(N_PHASES)[None, :] / N_PHASES
     waves = waves_at(phases)[0] * SMOOTHING
@@ -142,7 +144,7 @@ def find_cycle(
 
 @dataclass(frozen=True, eq=False)
 class _Posterior:
-    """On the grid (periods, noises): logarithm of the weights, mean and root of the precision."""
+    """On the grid (periods, noises): logarithm of the weights, mean, and R of the precision RᵀR."""
 
     log_weights: Any
     mean: Any
@@ -164,9 +166,11 @@ def _posterior(times: np.ndarray, y: np.ndarray, periods: np.ndarray) -> _Poster
     evidence = 0.5 * fit - 0.5 * (y @ y) / noise[..., 0] - volume - len(y) * np.log(NOISES)[None, :]
     prior = -0.5 * (np.log(periods / TYPICAL_S) / SPREAD) ** 2
     log_weights = evidence + prior[:, None]
-    # Two unlike beats are not one beat of twice the length: that has hardly a first harmonic.
-    first = np.sum(mean[..., 1:3] ** 2, -1) / np.sum(mean[..., 1:] ** 2, -1)
-    log_weights = np.where(first < LEAST_FIRST, log_weights - IMPOSSIBLE, log_weights)
+    # Two unlike beats are not one beat of twice the length: that has hardly odd harmonics.
+    power = (mean[..., 1:] ** 2).reshape(*mean.shape[:-1], -1, 2).sum(-1)
+    share = power / power.sum(-1, keepdims=True)
+    log_weights -= UNLIKELY * (share[..., 0] < LEAST_FIRST)
+    log_weights -= IMPOSSIBLE * (share[..., ::2].sum(-1) < LEAST_ODD)
     return _Posterior(log_weights - logsumexp(log_weights), mean, root)
 
 

@@ -27,7 +27,7 @@ from ._twin_inputs import TwinInputs
 from ._twin_losses import LABELS
 from ._twin_network import Normal, TwinHead
 from ._twin_physics import PERIOD
-from ._witnesses import drawn_in_turns, tempered, together
+from ._witnesses import believed_less, drawn_in_turns, together, widened
 
 FORMAT = "cardiotwin echo twins 1"
 JSON, NPZ = "twins.json", "twins.npz"
@@ -43,8 +43,9 @@ class TwinModel:
         unknowns: priors of the parameters; None for a model that was taught volumes directly.
         labels: what was known of the patients of the training: "ef", "volumes" or "curve".
         card: what it was trained on, how, what it reaches, and what it was not validated on;
-            from calibration ``"widening"``, a factor on the spreads (see `tempered`),
-            ``"shift"`` of the means, and ``"hidden_spread"``, a covariance of all draws.
+            from calibration ``"widening"``, a factor on the spreads (see `widened`),
+            ``"hidden_trust"``, a matrix that means are multiplied by, their ``"shift"``, and
+            ``"hidden_spread"``, a covariance of all draws.
     """
 
     heads: tuple[TwinHead, ...]
@@ -87,7 +88,7 @@ class TwinModel:
         mean = mean + np.asarray(self.card.get("shift", 0.0))
         if self.unknowns is None:
             return Normal(mean, widening * root)
-        return tempered(Normal(mean, root), widening)
+        return widened(Normal(mean, root), widening)
 
     def drawn(self, found: Normal, n: int, seed: int) -> Float[np.ndarray, "n *batch n_unknowns"]:
         """Return draws from what was read, an even share of each network.
@@ -130,7 +131,7 @@ class TwinModel:
             raise InputError("encodings", found="none", expected="those of one clip at least")
         n = check_count(n, "n")
         doubts = doubts or [1.0] * len(every)
-        read = [tempered(self.read(own), d) for own, d in zip(every, doubts, strict=True)]
+        read = [believed_less(self.read(own), d) for own, d in zip(every, doubts, strict=True)]
         return self.drawn(together(read), n, seed)
 
     def save(self, folder: PathLike) -> None:
@@ -199,7 +200,7 @@ class TwinModel:
             return cls(tuple(heads), _inputs_of(read, n_in), unknowns, labels, card)
 
     def widened(self, factor: float) -> "TwinModel":
-        """Return the model with another widening in its card, see `tempered`."""
+        """Return the model with another widening in its card, see `widened`."""
         return replace(self, card={**self.card, "widening": float(factor)})
 
 

@@ -33,8 +33,8 @@ def together(witnesses: Sequence[Normal]) -> Normal:
     return Normal(mean, np.linalg.cholesky(covariance))
 
 
-def tempered(found: Normal, factor: float) -> Normal:
-    """Return a witness whose errors are so many times as large as it says.
+def widened(found: Normal, factor: float) -> Normal:
+    """Return a witness that is right in the mean and surer than it may be by a factor.
 
     What it knows beyond the prior is divided: P ← 1 + (P − 1)/factor². Where it knows much, its
     spread is multiplied by the factor; where it knows nothing, that of the prior stays.
@@ -43,14 +43,36 @@ def tempered(found: Normal, factor: float) -> Normal:
         found: means and roots with any leading axes.
         factor: 1 changes nothing.
 
-    >>> sure = Normal(np.zeros(2), np.diag([0.01, 1.0]))
-    >>> tempered(sure, 2.0).root.diagonal().round(3).tolist()
+    >>> sure = Normal(np.ones(2), np.diag([0.01, 1.0]))
+    >>> widened(sure, 2.0).root.diagonal().round(3).tolist()
     [0.02, 1.0]
     """
     if factor == 1.0:
         return found
     covariance = np.linalg.inv(_precision(found, factor))
     return Normal(found.mean, np.linalg.cholesky(covariance))
+
+
+def believed_less(found: Normal, factor: float) -> Normal:
+    """Return a witness whose errors are so many times as large as it says, mean included.
+
+    P ← 1 + (P − 1)/factor² and P z̄ ← P z̄/factor²: who is not believed at all leaves the prior,
+    alone and beside others.
+
+    Args:
+        found: means and roots with any leading axes.
+        factor: 1 changes nothing.
+
+    >>> one = Normal(np.ones(1), np.array([[np.sqrt(0.5)]]))
+    >>> believed_less(one, 1e3).mean.round(3).item()
+    0.0
+    """
+    if factor == 1.0:
+        return found
+    shifted = np.einsum("...ij,...j->...i", _precision(found, 1.0), found.mean) / factor**2
+    covariance = np.linalg.inv(_precision(found, factor))
+    mean = np.einsum("...ij,...j->...i", covariance, shifted)
+    return Normal(mean, np.linalg.cholesky(covariance))
 
 
 def drawn_in_turns(

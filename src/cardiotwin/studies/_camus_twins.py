@@ -1,5 +1,6 @@
 """Med-Real2Sim, Table 1, on frames of patients: EF supervised, and through the physics."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,14 @@ from ..echo import (
     train_twins,
 )
 from ..echo._encoding import frame_numbers
-from ..echo._twin_losses import EF_SCALE, Known, meant_by, predicted_of_clips
+from ..echo._twin_losses import (
+    EF_SCALE,
+    Known,
+    Trained,
+    label_noise,
+    meant_by,
+    predicted_of_clips,
+)
 from ..echo._twin_physics import TwinPhysics
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
 from ._camus_frames import QUICK, FineTuning, patients_of_folds, trained_on
@@ -114,18 +122,21 @@ def camus_twins(
     )
 
 
-def encoded_frames(model: SegmentationModel, given: AnnotatedFrames) -> EncodedClips:
+def encoded_frames(
+    model: SegmentationModel, given: AnnotatedFrames, typical: Int[np.ndarray, " n_typical"]
+) -> EncodedClips:
     """Return four frames of each patient as an encoding, with the expert's EF.
 
     Args:
         model: of the segmentation.
         given: the frames.
+        typical: patients whose mean stands for what was not found in a frame.
     """
     n, n_views, side, _ = given.frames.shape
     look = model.look(given.frames.reshape(-1, side, side))
     disks = find_disks(look.masks)
     frames = frame_numbers(disks, look.areas).reshape(n, n_views, -1)
-    frames = np.where(np.isfinite(frames), frames, np.nanmean(frames, 0))
+    frames = np.where(np.isfinite(frames), frames, np.nanmean(frames[typical], 0))
     # ED and ES stand in turns: what changes between them is what EF is about.
     numbers = np.concatenate([frames[:, ::2], frames[:, 1::2] - frames[:, ::2]], 1).reshape(n, -1)
     # What channels mean differs between networks; how sure they are does not.
@@ -156,9 +167,10 @@ def _tested(
     halves = order[::2], order[1::2]
     seen = []
     for number, half in enumerate(halves):
-        held_out = halves[1 - number][: recipe.held_out // 2]
-        model = trained_on(start, given, half, held_out, recipe, 2 * seed + number)
-        seen.append(encoded_frames(model, given))
+        # Who chose a network is read by the other, as those are who trained it.
+        chose = min(recipe.held_out // 2, len(half) // 4)
+        model = trained_on(start, given, half[chose:], half[:chose], recipe, 2 * seed + number)
+        seen.append(encoded_frames(model, given, order))
     own = np.isin(np.arange(len(given.patients)), halves[0])[:, None]
     first, second = (one.encoding for one in seen)
     encoding = first._replace(
@@ -169,7 +181,7 @@ def _tested(
     held_out = min(HELD_OUT, len(order) // 4)
     answers = []
     for physics in (None, surrogate):
-        model, _ = train_twins(
+        model, training = train_twins(
             every[order[held_out:]],
             every[order[:held_out]],
             surrogate=physics,
@@ -180,23 +192,26 @@ def _tested(
             seed=seed,
             quiet=True,
         )
-        both = np.stack([_ef(model, physics, one[test]) for one in seen])
+        noises = [one.parameters.noise for one in training]
+        both = np.stack([_ef(model, physics, noises, one[test]) for one in seen])
         spread = np.sqrt(np.mean(both[..., 1] ** 2, 0) + np.var(both[..., 0], 0))
         answers.append(np.stack([both[..., 0].mean(0), spread], -1))
     return np.concatenate([test[:, None], *answers], 1).tolist()
 
 
 def _ef(
-    model: TwinModel, surrogate: Surrogate | None, clips: EncodedClips
+    model: TwinModel, surrogate: Surrogate | None, noises: Sequence[Any], clips: EncodedClips
 ) -> Float[np.ndarray, "n 2"]:
+    """Return EF and its standard deviation: of the networks, and of what they leave out."""
     physics = None if surrogate is None else TwinPhysics(surrogate, Unknowns.of())
     inputs = model.inputs(clips.encoding).astype(np.float32)
     period = np.full(len(inputs), PERIOD_S, np.float32)
     means, variances = [], []
-    for head in model.heads:
+    for head, noise in zip(model.heads, noises, strict=True):
         _, seen = predicted_of_clips(head, physics, "ef", inputs, period)
         spread = np.sqrt(np.sum(np.asarray(seen.root) ** 2, -1))
         means.append(meant_by(np.asarray(seen.mean), "ef")[0])
-        variances.append((EF_SCALE * spread[:, 0]) ** 2)
+        left_out = float(label_noise(Trained(head, noise), physics)[0])
+        variances.append(EF_SCALE**2 * (spread[:, 0] ** 2 + left_out**2))
     mean = np.mean(means, 0)
     return np.stack([mean, np.sqrt(np.mean(variances, 0) + np.var(means, 0))], -1)
