@@ -9,6 +9,8 @@ from cardiotwin.echo import read_echo
 
 pydicom = pytest.importorskip("pydicom")
 FRAMES = speckle()
+# Scaled until the brightest is white.
+STRETCHED = np.round(FRAMES * (255.0 / FRAMES.max())).astype(np.uint8)
 
 
 def read(tmp_path, dataset, **options):
@@ -86,7 +88,10 @@ def test_pixel_spacing_where_no_region_tells(tmp_path):
     ("tags", "times"),
     [
         ({"FrameTimeVector": [0, 20, 21, 19, 25, 20, 20, 30]}, [0, 20, 41, 60, 85, 105, 125, 155]),
+        ({"FrameTimeVector": [20, 21, 19, 25, 20, 20, 30]}, [0, 20, 41, 60, 85, 105, 125, 155]),
+        ({"FrameTimeVector": [0, *[0.02] * 7]}, np.arange(8) * 20.0),
         ({"FrameTime": None, "CineRate": 50}, np.arange(8) * 20.0),
+        ({"FrameTime": "0.033", "CineRate": 30}, np.arange(8) * 1000 / 30),
         ({"FrameTime": None, "RecommendedDisplayFrameRate": 25}, np.arange(8) * 40.0),
         ({"FrameTime": "33.333"}, np.arange(8) * 33.333),
     ],
@@ -101,9 +106,22 @@ def test_a_vector_that_does_not_fit_is_left_out(tmp_path):
     assert any("3 steps for 8 frames" in note for note in clip.notes)
 
 
+def test_two_frame_times_that_differ_are_told(tmp_path):
+    clip = read(tmp_path, dicom_clip(FRAMES, FrameTimeVector=[0, *[30] * 7]))
+    assert clip.times_ms[1] == 30
+    assert "frames 30 ms apart by FrameTimeVector, 20 by FrameTime" in clip.notes
+
+
 def test_without_any_rate_it_is_asked_for(tmp_path):
-    with pytest.raises(InputError, match="Pass frame_rate_hz"):
+    with pytest.raises(InputError, match=r"Pass frame_rate_hz.*--frame-rate"):
         read(tmp_path, dicom_clip(FRAMES, FrameTime=None))
+
+
+def test_what_was_left_out_is_told_where_the_rate_is_asked_for(tmp_path):
+    dataset = dicom_clip(FRAMES, FrameTime="0.033", FrameTimeVector=[0, 30, 30])
+    with pytest.raises(InputError, match=r"3 steps for 8 frames; FrameTime left out.*0\.033 ms"):
+        read(tmp_path, dataset)
+    assert read(tmp_path, dataset, frame_rate_hz=30).frame_rate_hz == pytest.approx(30)
 
 
 @pytest.mark.parametrize(("tag", "rate"), [("0", None), ("64", 64), ("900", None)])
@@ -128,8 +146,45 @@ def test_colour_spaces_give_the_same_grey(tmp_path):
     assert np.array_equal(read(tmp_path, full, **whole).frames, FRAMES)
     negative = dicom_clip(255 - FRAMES, PhotometricInterpretation="MONOCHROME1")
     assert np.array_equal(read(tmp_path, negative, **whole).frames, FRAMES)
-    deep = dicom_clip(FRAMES.astype(np.uint16) << 4, BitsStored=12, HighBit=11)
-    assert np.array_equal(read(tmp_path, deep, **whole).frames, FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("levels", "bits", "shown", "note"),
+    [
+        (FRAMES.astype(np.uint16), 16, FRAMES, None),
+        (FRAMES.astype(np.int16), 16, FRAMES, None),
+        ((FRAMES // 2).astype(np.int8), 8, FRAMES // 2, None),
+        ((FRAMES.astype(np.int16) - 128).astype(np.int8), 8, FRAMES, "from -128 on raised"),
+        (FRAMES.astype(np.uint16) << 4, 12, STRETCHED, "up to 3184 scaled to 255"),
+        (FRAMES.astype(np.uint16) << 4, 16, STRETCHED, "up to 3184 scaled to 255"),
+        (FRAMES.astype(np.int16) * 16 - 2048, 16, STRETCHED, "from -2048 on raised"),
+        (FRAMES.astype(np.int16) - 100, 16, FRAMES, "from -100 on raised"),
+    ],
+)
+def test_deep_and_signed_levels_fill_the_bytes(tmp_path, levels, bits, shown, note):
+    signed = int(levels.dtype.kind == "i")
+    dataset = dicom_clip(levels, BitsStored=bits, HighBit=bits - 1, PixelRepresentation=signed)
+    clip = read(tmp_path, dataset, sector="whole")
+    assert np.array_equal(clip.frames, shown)
+    assert (note is None) == (not any("levels" in told for told in clip.notes))
+    assert note is None or any(note in told for told in clip.notes)
+
+
+def test_the_window_of_the_header_tells_black_and_white(tmp_path):
+    deep = FRAMES.astype(np.uint16) * 16
+    # Black at 0, white at 3184 = 16 × 199, seen through a slope and an intercept.
+    window = dict(WindowCenter=[1584.5, 1], WindowWidth=[3185, 2])
+    rescaled = dict(RescaleSlope="2", RescaleIntercept="-1000")
+    wider = dict(WindowCenter=2184.5, WindowWidth=6369)
+    for tags in (window, {**wider, **rescaled}):
+        clip = read(tmp_path, dicom_clip(deep, **tags), sector="whole")
+        assert abs(clip.frames.astype(int) - STRETCHED).max() <= 1
+        assert any("the window of the header" in note for note in clip.notes)
+    narrow = read(tmp_path, dicom_clip(deep, WindowCenter=1600, WindowWidth=801), sector="whole")
+    assert not narrow.frames[deep <= 1199].any() and (narrow.frames[deep >= 2000] == 255).all()
+    none = read(tmp_path, dicom_clip(deep, WindowCenter=1, WindowWidth=0), sector="whole")
+    assert np.array_equal(none.frames, STRETCHED)
+    assert any("window of the header left out" in note for note in none.notes)
 
 
 def test_half_sampled_chroma(tmp_path):

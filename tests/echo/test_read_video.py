@@ -1,5 +1,6 @@
 """AVI, MP4, MKV, GIF and NPZ: the same frames at their true times, or an error that tells why."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +139,31 @@ def test_times_that_no_file_tells_are_asked_for(tmp_path):
     assert read_echo(tmp_path / "a.npz", frame_rate_hz=25).times_ms[1] == 40
 
 
+def test_levels_that_are_no_grey_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", frames=FRAMES > 0, times_ms=np.arange(8) * 20.0)
+    with pytest.raises(FileFormatError, match=r"frames: found .* of bool.*uint8"):
+        read_echo(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("step_ms", [0, 0.02, 1000, np.nan, np.inf])
+def test_steps_that_frames_of_echo_do_not_have_are_left_out(tmp_path, step_ms):
+    with np.errstate(invalid="ignore"):
+        np.savez(tmp_path / "a.npz", frames=FRAMES, times_ms=np.arange(8) * step_ms)
+    with pytest.raises(InputError, match=r"frame times of the file left out.*Pass frame_rate_hz"):
+        read_echo(tmp_path / "a.npz")
+    clip = read_echo(tmp_path / "a.npz", frame_rate_hz=50)
+    assert clip.times_ms[1] == 20
+    assert any("left out" in note for note in clip.notes)
+    assert not any("as given" in note for note in clip.notes)
+
+
+@pytest.mark.parametrize("rate", [0.001, 1.9, 1001, 30300])
+def test_rates_that_no_scanner_has_are_refused(tmp_path, rate):
+    np.savez(tmp_path / "a.npz", frames=FRAMES)
+    with pytest.raises(InputError, match=r"frame_rate_hz.*≥ 2 and ≤ 1000.*frames a second"):
+        read_echo(tmp_path / "a.npz", frame_rate_hz=rate)
+
+
 def test_unknown_endings_list_the_readable(tmp_path):
     (tmp_path / "a.wmv").write_bytes(b"content")
     with pytest.raises(FileFormatError, match=r"'\.wmv'.*\.avi.*\.dcm.*\.nii\.gz.*\.mhd"):
@@ -161,6 +187,52 @@ def test_a_video_under_another_name_is_told_by_its_content(tmp_path):
     (tmp_path / "b.avi").write_text("#EXTM3U\nother.avi\n")
     with pytest.raises(FileFormatError, match="first bytes"):
         read_echo(tmp_path / "b.avi")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_sound_that_outlasts_the_pictures_is_no_truncation(tmp_path, ending):
+    import av
+
+    with av.open(str(tmp_path / f"a{ending}"), "w") as container:
+        pictures, sound = container.add_stream("mpeg4", rate=25), container.add_stream("aac", 8000)
+        pictures.height, pictures.width = FRAMES.shape[1:]
+        for grey in FRAMES:
+            frame = av.VideoFrame.from_ndarray(grey, format="gray").reformat(format="yuv420p")
+            container.mux(pictures.encode(frame))
+        silence = np.zeros((1, 8000), np.float32)
+        for second in range(3):
+            block = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+            block.sample_rate, block.pts = 8000, 8000 * second
+            container.mux(sound.encode(block))
+        container.mux([*pictures.encode(None), *sound.encode(None)])
+    assert np.allclose(read_echo(tmp_path / f"a{ending}").times_ms, np.arange(8) * 40.0, atol=0.1)
+
+
+def set_delays(path, delays):
+    """Set the delays of a GIF, in hundredths of a second, in its control blocks."""
+    left = iter(delays)
+
+    def control(found):
+        return found[1] + next(left).to_bytes(2, "little") + found[2]
+
+    content = re.sub(rb"(\x21\xf9\x04.)..(.\0)", control, path.read_bytes(), flags=re.DOTALL)
+    path.write_bytes(content)
+    assert next(left, None) is None
+
+
+def test_a_pause_before_a_gif_starts_again_is_no_truncation(tmp_path):
+    write_echo(tmp_path / "a.gif", EchoClip(FRAMES, np.arange(8) * 40.0))
+    set_delays(tmp_path / "a.gif", [4] * 7 + [500])
+    assert np.array_equal(read_echo(tmp_path / "a.gif").times_ms, np.arange(8) * 40.0)
+
+
+@pytest.mark.parametrize("delays", [[0] * 8, [0] * 7 + [200], [0, 4] * 4])
+def test_gif_delays_of_0_state_no_rate(tmp_path, delays):
+    write_echo(tmp_path / "a.gif", EchoClip(FRAMES, np.arange(8) * 40.0))
+    set_delays(tmp_path / "a.gif", delays)
+    with pytest.raises(InputError, match=rf"{delays.count(0)} of 8 are 0.*Pass frame_rate_hz"):
+        read_echo(tmp_path / "a.gif")
+    assert read_echo(tmp_path / "a.gif", frame_rate_hz=50).times_ms[1] == 20
 
 
 @pytest.mark.parametrize("ending", [".avi", ".gif", ".npz", ".mp4", ".mkv"])

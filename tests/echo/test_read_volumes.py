@@ -71,6 +71,19 @@ def test_levels_beyond_bytes_are_scaled_and_told(tmp_path):
         read_echo(path, frame_rate_hz=50)
 
 
+def test_fractions_up_to_1_are_grey_levels_and_masks_stay(tmp_path):
+    path = write_nifti(tmp_path / "a.nii", FRAMES.astype(np.float32) / 255)
+    clip = read_echo(path, frame_rate_hz=50, sector="whole")
+    assert np.array_equal(clip.frames, FRAMES)
+    assert "grey levels 0 to 1 taken as 0 to 255" in clip.notes
+    write_metaimage(tmp_path / "a.mhd", FRAMES / 255)
+    clip = read_echo(tmp_path / "a.mhd", frame_rate_hz=50, sector="whole")
+    assert np.array_equal(clip.frames, FRAMES)
+    write_metaimage(tmp_path / "a.mhd", (FRAMES > 0).astype("f4"))
+    clip = read_echo(tmp_path / "a.mhd", frame_rate_hz=50, sector="whole")
+    assert clip.frames.max() == 1 and not any("levels" in note for note in clip.notes)
+
+
 def test_nifti_volumes_stills_and_damage_are_refused(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     path = tmp_path / "a.nii"
@@ -138,6 +151,8 @@ def test_metaimage_whose_sizes_lie(tmp_path):
         ("MET_UCHAR", "MET_ULONG_LONG", "ElementType"),
         ("72 60 8", "72 x", "DimSize"),
         ("72 60 8", "72", "DimSize"),
+        ("NDims = 3", "NDims = 4", "NDims: found 4; expected 3"),
+        ("BinaryData = True", "BinaryData = False", "BinaryData: found False.*binary form"),
         ("0.5 0.25", "0 nan", "ElementSpacing"),
         ("ElementDataFile", "Comment", "the last one ElementDataFile"),
     ],

@@ -16,6 +16,8 @@ from ._frames import colour_doppler
 FEWEST_FRAMES = 5
 """Frames of a clip; with fewer, nothing can be said about motion."""
 
+# Frames of echo are this far apart; a step beyond was stated in another unit, or is a filler.
+_STEPS_MS = (1.0, 500.0)
 # Of the pixels in the sector. A trace or text that touches the sector colours about 1 %.
 _MOST_COLOUR = 0.03
 
@@ -25,7 +27,8 @@ class Loaded:
     """What one file told; None is what it did not tell.
 
     ``region`` is (top, bottom, left, right) of the ultrasound picture in pixels, the ends
-    exclusive; ``hues`` as in `FrameStack.hues`.
+    exclusive; ``hues`` as in `FrameStack.hues`. ``time_notes`` are those about times: they are
+    told, too, where a rate must be asked for.
     """
 
     frames: np.ndarray
@@ -37,6 +40,7 @@ class Loaded:
     region: tuple[int, int, int, int] | None = None
     sector: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    time_notes: tuple[str, ...] = ()
 
 
 def need_library(error: ImportError, package: str, purpose: str) -> MissingDependencyError:
@@ -49,6 +53,21 @@ def need_library(error: ImportError, package: str, purpose: str) -> MissingDepen
     return MissingDependencyError(
         f"{purpose} needs the package {package}: pip install 'cardiotwin[io]'"
     )
+
+
+def plausible_step(step_ms: float, told_by: str, notes: list[str]) -> bool:
+    """Tell whether frames of echo can be this far apart; if not, note what is left out.
+
+    >>> notes = []
+    >>> plausible_step(20.0, "FrameTime", notes), plausible_step(0.02, "FrameTime", notes), notes
+    (True, False, ['FrameTime left out: a step of 0.02 ms, not 1 to 500 ms'])
+    """
+    low, high = _STEPS_MS
+    # Rounded, as 1000 Hz in the fractions of a container is not quite 1 ms.
+    if low <= round(step_ms, 3) <= high:
+        return True
+    notes.append(f"{told_by} left out: a step of {step_ms:.4g} ms, not {low:g} to {high:g} ms")
+    return False
 
 
 def make_clip(
@@ -64,12 +83,13 @@ def make_clip(
 
     Raises:
         FileFormatError: a still image, too short, too small, or colour Doppler.
-        InputError: no frame rate anywhere, or an option that is none.
+        InputError: no frame rate anywhere, one that echo cannot have, or an option that is none.
     """
     path = Path(path)
     _check_extent(path, loaded.frames)
-    notes = list(loaded.notes)
+    notes = list(loaded.time_notes)
     times = _settle_times(path, loaded, frame_rate_hz, notes)
+    notes.extend(loaded.notes)
     pixel = loaded.mm_per_pixel
     if mm_per_pixel is not None:
         if pixel is not None:
@@ -128,21 +148,32 @@ def _check_extent(path: Path, frames: np.ndarray) -> None:
 def _settle_times(
     path: Path, loaded: Loaded, frame_rate_hz: float | None, notes: list[str]
 ) -> np.ndarray:
+    times = loaded.times_ms
+    step = 0.0
+    if times is not None:
+        # Times that are not finite have no median and are left out, too.
+        with np.errstate(invalid="ignore", over="ignore"):
+            step = float(np.median(np.diff(times)))
+        if not plausible_step(step, "frame times of the file", notes):
+            times = None
     if frame_rate_hz is not None:
-        rate = check_number(frame_rate_hz, "frame_rate_hz", above=0, at_most=10000)
-        if loaded.times_ms is not None:
-            stated = 1000.0 / np.median(np.diff(loaded.times_ms))
-            if abs(stated / rate - 1) > 0.01:
-                notes.append(f"{rate:g} frames a second as given; the file says {stated:.4g}")
+        rate = check_number(
+            frame_rate_hz,
+            "frame_rate_hz",
+            at_least=1000.0 / _STEPS_MS[1],
+            at_most=1000.0 / _STEPS_MS[0],
+            advice="Give frames a second, not ms or seconds a frame.",
+        )
+        if times is not None and abs(1000.0 / step / rate - 1) > 0.01:
+            notes.append(f"{rate:g} frames a second as given; the file says {1000.0 / step:.4g}")
         return np.arange(len(loaded.frames)) * (1000.0 / rate)
-    if loaded.times_ms is None:
+    if times is None:
         raise InputError(
             f"{path}: frame_rate_hz",
-            found="no frame times and no frame rate",
+            found="; ".join(("no frame times and no frame rate", *notes)),
             expected="a rate in Hz from the file or from the caller",
-            advice="Pass frame_rate_hz=….",
+            advice="Pass frame_rate_hz=… (--frame-rate on the command line).",
         )
-    times = np.asarray(loaded.times_ms, dtype=np.float64)
     return times - times[0]
 
 

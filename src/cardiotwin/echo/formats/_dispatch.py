@@ -46,7 +46,7 @@ def read_echo(
         path: the file.
         mm_per_pixel: height and width of a pixel in mm, or one number; wins over the file.
         frame_rate_hz: frames a second, where the file does not state it or states the rate at
-            which it was to be shown; wins over the file.
+            which it was to be shown, 2 to 1000; wins over the file.
         view: "A4C" or "A2C"; wins over the file.
         sector: "find" the fan, take the "whole" frame, or a mask (height, width).
 

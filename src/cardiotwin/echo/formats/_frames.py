@@ -1,7 +1,7 @@
 """Frames as they come out of a decoder: made grey, their colour remembered, their bulk limited."""
 
 import numpy as np
-from jaxtyping import Int8, UInt8
+from jaxtyping import Int8, Integer, UInt8
 
 from ..._errors import FileFormatError
 from ..._types import PathLike
@@ -36,7 +36,7 @@ class FrameStack:
         return len(self._grey)
 
     def add(self, frame: np.ndarray) -> None:
-        """Append a frame (height, width) or (height, width, 3) of bytes.
+        """Append a frame: grey levels (height, width), or bytes (height, width, 3).
 
         Raises:
             FileFormatError: a frame of another size, or more than memory should hold.
@@ -55,8 +55,8 @@ class FrameStack:
         self._grey.append(grey_of(frame))
         self._colour.append(hue_of(frame[::_STRIDE, ::_STRIDE]))
 
-    def frames(self) -> UInt8[np.ndarray, "n_frames height width"]:
-        """Return the grey frames."""
+    def frames(self) -> Integer[np.ndarray, "n_frames height width"]:
+        """Return the grey frames: bytes, unless grey levels of another type were added."""
         return np.stack(self._grey) if self._grey else np.zeros((0, 0, 0), np.uint8)
 
     def hues(self) -> Int8[np.ndarray, "n_frames half_height half_width"] | None:

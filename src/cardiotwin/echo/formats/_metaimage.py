@@ -31,8 +31,8 @@ def load_metaimage(path: PathLike) -> Loaded:
     """Return the frames of a MetaImage whose axes are (x, y, t); it holds no times.
 
     Raises:
-        FileFormatError: a malformed header, values that are absent, elsewhere, or of another
-            size than the header claims.
+        FileFormatError: a malformed header, values that are absent, elsewhere, written as text,
+            or of another size than the header claims.
     """
     volume = read_metaimage(path)
     frames, notes = as_grey(path, volume.values)
@@ -95,6 +95,13 @@ def _layout(path: Path, header: dict[str, str]) -> tuple[tuple[int, ...], np.dty
         raise FileFormatError(
             f"{path}: DimSize", found=header["DimSize"][:60], expected="two to four whole numbers"
         )
+    if header.get("NDims", str(len(sizes))) != str(len(sizes)):
+        raise FileFormatError(
+            f"{path}: NDims",
+            found=header["NDims"][:20],
+            expected=f"{len(sizes)}, as DimSize has that many numbers",
+            advice="The header is damaged: export the file again.",
+        )
     shape = tuple(int(size) for size in sizes)
     check_bulk(path, math.prod(shape[2:]), shape[1], shape[0])
     order = header.get("BinaryDataByteOrderMSB", header.get("ElementByteOrderMSB", "False"))
@@ -102,6 +109,13 @@ def _layout(path: Path, header: dict[str, str]) -> tuple[tuple[int, ...], np.dty
 
 
 def _payload(path: Path, header: dict[str, str], behind: int, needed: int) -> bytes:
+    if not header.get("BinaryData", "True").lower().startswith(("t", "1")):
+        raise FileFormatError(
+            f"{path}: BinaryData",
+            found=header["BinaryData"][:20] or "nothing",
+            expected="True: values as bytes, not as text",
+            advice="Write the image again in binary form.",
+        )
     name = header["ElementDataFile"]
     compressed = header.get("CompressedData", "False").lower() == "true"
     source, skip = path, behind

@@ -9,14 +9,12 @@ from ..._checks import check_file
 from ..._errors import FileFormatError
 from ..._foreign import MAX_INFLATION, foreign_parser
 from ..._types import PathLike
-from ._common import Loaded, need_library
+from ._common import Loaded, need_library, plausible_step
 from ._frames import check_bulk
 from ._volume import Volume, as_grey, upright
 
 _MM = {"mm": 1.0, "meter": 1000.0, "micron": 1e-3, "unknown": 1.0}
 _MS = {"sec": 1000.0, "msec": 1.0, "usec": 1e-3}
-# A step of 1 is what writers leave where they know none; frames of echo are 1 to 500 ms apart.
-_STEPS_MS = (1.0, 500.0)
 
 
 def load_nifti(path: PathLike) -> Loaded:
@@ -28,8 +26,17 @@ def load_nifti(path: PathLike) -> Loaded:
     """
     volume = read_nifti(path)
     frames, notes = as_grey(path, volume.values)
-    times = None if volume.step_ms is None else np.arange(len(frames)) * volume.step_ms
-    return Loaded(frames, times, volume.mm_per_pixel, notes=(*volume.notes, *notes))
+    times, time_notes = None, []
+    step = volume.step_ms
+    if step is not None and plausible_step(step, "time step of the header", time_notes):
+        times = np.arange(len(frames)) * step
+    return Loaded(
+        frames,
+        times,
+        volume.mm_per_pixel,
+        notes=(*volume.notes, *notes),
+        time_notes=tuple(time_notes),
+    )
 
 
 def read_nifti(path: PathLike) -> Volume:
@@ -76,8 +83,6 @@ def read_nifti(path: PathLike) -> Volume:
         if space == "unknown":
             notes.append("pixel size taken as mm: the header states no unit")
     step = zooms[-1] if len(zooms) > 2 and len(values) > 1 else 1.0
+    # A step of 1 is what writers leave where they know none.
     step_ms = step * _MS[time] if time in _MS and step != 1.0 else None
-    if step_ms is not None and not _STEPS_MS[0] <= step_ms <= _STEPS_MS[1]:
-        notes.append(f"time step of {step_ms:g} ms in the header left out")
-        step_ms = None
     return Volume(values, pixel, step_ms, tuple(notes))

@@ -44,11 +44,12 @@ def load_npz(path: PathLike) -> Loaded:
             )
         shape, dtype = npy_header(archive, members["frames"], path)
         colour = len(shape) == 4 and shape[-1] == 3
-        if dtype.kind not in "biu" or dtype.itemsize > 2 or not (len(shape) == 3 or colour):
+        if dtype.kind not in "iu" or dtype.itemsize > 2 or not (len(shape) == 3 or colour):
             raise FileFormatError(
                 f"{path}: frames",
                 found=f"shape {shape} of {dtype}",
                 expected="whole grey levels of shape (n_frames, height, width)",
+                advice="Save bytes (uint8) from 0 to 255.",
             )
         check_bulk(path, *shape[:3])
         arrays = {

@@ -41,7 +41,9 @@ def upright(path: PathLike, values: np.ndarray) -> np.ndarray:
 
 
 def as_grey(path: PathLike, values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return values as bytes: as they are from 0 to 255, otherwise scaled down, with a note.
+    """Return values as bytes: as they are from 0 to 255, otherwise scaled, with a note.
+
+    Fractions that do not exceed 1 are scaled up, values beyond 255 down.
 
     Raises:
         FileFormatError: negative or not finite.
@@ -58,7 +60,11 @@ def as_grey(path: PathLike, values: np.ndarray) -> tuple[np.ndarray, tuple[str, 
         )
     if high <= 255:
         whole = np.round(values)
-        notes = () if (whole == values).all() else ("grey levels rounded to whole numbers",)
-        return whole.astype(np.uint8), notes
-    scaled = np.round(values.astype(np.float32) * (255.0 / high)).astype(np.uint8)
-    return scaled, (f"grey levels up to {high:g} scaled to 255",)
+        if (whole == values).all():
+            return whole.astype(np.uint8), ()
+        if high > 1:
+            return whole.astype(np.uint8), ("grey levels rounded to whole numbers",)
+        factor, note = 255.0, "grey levels 0 to 1 taken as 0 to 255"
+    else:
+        factor, note = 255.0 / high, f"grey levels up to {high:g} scaled to 255"
+    return np.round(values.astype(np.float32) * factor).astype(np.uint8), (note,)
