@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from cardiotwin import report
+from cardiotwin import InputError, echo, report
 from cardiotwin.cli import main
 from cardiotwin.echo import (
     EchoClip,
@@ -140,6 +140,23 @@ def test_predict_refuses_what_makes_no_sense(cardiotwin, paths, model, tmp_path)
         answer = cardiotwin("predict", *given, "--json")
         assert answer.code == 2, given
         assert all(word in answer.json["message"] for word in words), answer.json
+
+
+def test_clips_without_times_take_the_frame_rate(cardiotwin, clip, model, tmp_path, monkeypatch):
+    path = tmp_path / "bare.npz"
+    np.savez(path, frames=clip.frames, mm_per_pixel=1.4)
+    bare = ("predict", path, path, "--model", model)
+    answer = cardiotwin(*bare)
+    assert answer.code == 2 and "frame_rate_hz" in answer.err
+    answer = cardiotwin(*bare, *3 * ("--frame-rate", 25))
+    assert answer.code == 2 and "frame_rate: found 3 values for 2 files" in answer.err
+
+    def rates(clips, **settings):
+        raise InputError("rates", found=str([one.frame_rate_hz for one in clips]), expected="any")
+
+    monkeypatch.setattr(echo, "predict", rates)
+    assert "[25.0, 25.0]" in cardiotwin(*bare, "--frame-rate", 25).err
+    assert "[25.0, 50.0]" in cardiotwin(*bare, "--frame-rate", 25, "--frame-rate", 50).err
 
 
 def test_twins_want_the_segmentation_that_they_were_trained_with(

@@ -96,6 +96,30 @@ def test_unusable_videos_are_listed_with_the_reason(tmp_path):
     assert len(data) == 2
 
 
+def test_rows_that_were_cut_are_listed(tmp_path):
+    write_echonet(tmp_path, 3)
+    table = tmp_path / "FileList.csv"
+    text = table.read_text()
+    table.write_text(text[: text.index("0X2,52,48") + len("0X2,52,4")])
+    data = EchoNetDynamic(tmp_path)
+    assert [record.name for record in data.records] == ["0X0", "0X1"]
+    assert data.excluded == (
+        ("0X2", "no EDV, FrameHeight, FrameWidth, FPS, NumberOfFrames, Split"),
+    )
+
+
+def test_a_cut_file_of_tracings_loses_its_last_chord_only(tmp_path):
+    write_echonet(tmp_path, 2)
+    tracings = tmp_path / "VolumeTracings.csv"
+    text = tracings.read_text().rstrip()
+    whole = EchoNetDynamic(tmp_path).records[-1].traces
+    tracings.write_text(text[: text.rindex(",")])
+    cut = EchoNetDynamic(tmp_path).records[-1].traces
+    assert {frame: len(rows) for frame, rows in cut.items()} == {
+        frame: len(rows) - (frame == max(whole)) for frame, rows in whole.items()
+    }
+
+
 def test_a_video_of_other_frames_than_listed_is_refused(tmp_path):
     write_echonet(tmp_path, 1)
     change(tmp_path / "FileList.csv", "112,112,50,12", "112,112,50,13")

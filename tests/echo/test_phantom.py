@@ -192,6 +192,7 @@ def test_shape_is_that_of_end_diastole_at_its_volume():
         ({"views": ("A3C",)}, "views"),
         ({"views": "A4C"}, "views"),
         ({"size": 8}, "size"),
+        ({"size": 411}, "at most 410 pixels"),
         ({"beats": (0.5, 2.0)}, "beats"),
         ({"frame_rates_hz": (50.0, 20.0)}, "frame_rates_hz"),
         ({"n_frames": 2}, "n_frames"),

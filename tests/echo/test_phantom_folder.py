@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from cardiotwin import FileFormatError, InputError
+from cardiotwin import FileFormatError, InputError, NumericsError
 from cardiotwin.circulation import PARAMETERS, Circulation
 from cardiotwin.echo import EchoClip, Phantom, PhantomClip, read_echo, write_phantom
 
@@ -128,6 +128,16 @@ def test_an_interrupted_run_goes_on(made, tmp_path, monkeypatch):
     assert write_phantom(folder, PHANTOM, 3, seed=5, quiet=True)[1:] == (2, 1)
     for name in ("truth.csv", *(f"masks/{name}.npz" for name in NAMES)):
         assert (folder / name).read_bytes() == (made / name).read_bytes()
+
+
+def test_a_call_that_makes_no_clip_leaves_no_folder(tmp_path):
+    class Broken(Noise):
+        def clip(self, number, seed=0):
+            raise NumericsError("nobody is alive")
+
+    with pytest.raises(NumericsError):
+        write_phantom(tmp_path / "out", Broken(size=64), 1, quiet=True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def test_a_training_cut_in_two_gives_the_same_bits(tmp_path):
     assert steps == sorted(steps)
 
 
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    first = run(steps=20, checkpoint=tmp_path, recipe={"size": 32})
+    again = run(steps=20, checkpoint=tmp_path, recipe={"size": 32})
+    assert np.array_equal(again.parameters, first.parameters)
+    for recipe in ({"size": 64}, {}, None):
+        with pytest.raises(InputError, match=r"differs in recipe .*Choose another folder"):
+            run(steps=20, checkpoint=tmp_path, recipe=recipe)
+
+
 def test_validation_chooses_the_best_average():
     found = run(validate=distance, validate_every=30, select="distance")
     best = min(numbers["distance"] for _, numbers in found.validation)

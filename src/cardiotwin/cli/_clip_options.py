@@ -7,12 +7,11 @@ from typing import Annotated, TypeVar
 import typer
 
 PIXEL_HELP = "Side of a pixel in mm, or height and width; wins over the file."
+RATE_HELP = "Frames a second; wins over the file."
 VIEW_HELP = "A4C or A2C; wins over the file."
 
 PixelSize = Annotated[str | None, typer.Option(metavar="MM[,MM]", help=PIXEL_HELP)]
-FrameRate = Annotated[
-    float | None, typer.Option(metavar="HZ", help="Frames a second; wins over the file.")
-]
+FrameRate = Annotated[float | None, typer.Option(metavar="HZ", help=RATE_HELP)]
 View = Annotated[str | None, typer.Option(help=VIEW_HELP)]
 
 _Value = TypeVar("_Value")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ._output import Json, Printer, Seed
+from ._output import Json, Printer, Seed, check_out
 
 
 def phantom(
@@ -30,6 +30,7 @@ def phantom(
     """Write synthetic echo clips with masks, volumes and the parameters of every patient."""
     from ..echo import Phantom, write_phantom
 
+    check_out(out)
     settings: dict[str, Any] = {"size": size, "n_frames": frames}
     if format == "gif":
         settings["frame_rates_hz"] = (25.0, 50.0)

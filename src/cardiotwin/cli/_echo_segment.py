@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ._clip_options import FrameRate, PixelSize, View, pixel_size
-from ._output import Json, Out, Printer, Seed
+from ._output import Json, Out, Printer, Seed, check_out
 
 if TYPE_CHECKING:
     from ..echo import Segmentation
@@ -22,16 +22,23 @@ def segment(
     view: View = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
     out: Out = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Find the left ventricle: volumes through the beat, EF and heart rate with intervals."""
     from .. import echo
+    from .._checks import check_number
+    from ..echo._segmentation_files import check_results
 
+    check_number(confidence, "confidence", above=0, below=1)
+    if out is not None:
+        check_out(out)
+        check_results(out, overwrite=overwrite)
     clip = echo.read_echo(
         file, mm_per_pixel=pixel_size(mm_per_pixel), frame_rate_hz=frame_rate, view=view
     )
-    chosen = None if model is None else echo.SegmentationModel.load(model)
+    chosen = echo.shipped_model() if model is None else echo.SegmentationModel.load(model)
     found = echo.segment(clip, chosen, seed=seed)
     printer = Printer(as_json)
     rows = _rows(found, confidence)
@@ -42,7 +49,16 @@ def segment(
     for flag in found.flags:
         printer.say(f"· {flag}")
     printer.say("· research software, not for clinical use")
-    written = [] if out is None else _write(found, out, confidence)
+    written: list[Path] = []
+    if out is not None:
+        written = echo.save_segmentation(
+            found,
+            out,
+            confidence,
+            overwrite=overwrite,
+            settings={"file": str(file), "model": chosen.digest},
+            seed=seed,
+        )
     for path in written:
         printer.say(f"wrote {path}")
     printer.finish(
@@ -53,15 +69,9 @@ def segment(
             "ed_frame": found.ed_frame,
             "es_frame": found.es_frame,
             "flags": found.flags,
-            "written": written,
+            "written": [str(path) for path in written],
         }
     )
-
-
-def _write(found: "Segmentation", out: Path, confidence: float) -> list[str]:
-    from ..echo import save_segmentation
-
-    return [str(path) for path in save_segmentation(found, out, confidence)]
 
 
 def _rows(found: "Segmentation", confidence: float) -> list[list[Any]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._output import Printer, Seed
+from ._output import Printer, Seed, check_out
 
 
 def train(
@@ -22,6 +22,7 @@ def train(
     from .. import echo
 
     folder = Path(out)
+    check_out(folder)
     model, training = echo.train_segmentation(
         steps=steps,
         seed=seed,

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .._errors import FileFormatError
+from .._errors import FileFormatError, InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
@@ -62,6 +64,35 @@ def print_error(kind: str, message: str, as_json: bool) -> None:
         print(json.dumps({"error": kind, "message": message}))
     else:
         print(f"error: {message}", file=sys.stderr)
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder that cannot be written, before anything long is computed for it.
+
+    Raises:
+        InputError: a file stands there or on the way, or nothing can be written there.
+    """
+    place = out.absolute()
+    while not os.path.exists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(
+            f"out {out}",
+            found=f"a file at {place}",
+            expected="a folder, or a name for a new one",
+            advice="Choose another folder.",
+        )
+    try:
+        # Only trying tells: root may write anywhere by its rights, but not into /proc.
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"out {out}",
+            found=f"{place}, where nothing can be written ({error.strerror})",
+            expected="a folder, new or not, where files can be written",
+            advice="Choose another folder.",
+        ) from None
 
 
 def npz_path(out: Path) -> Path:

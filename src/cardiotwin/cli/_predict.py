@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._clip_options import PIXEL_HELP, VIEW_HELP, for_each, pixel_size
-from ._output import Json, Printer, Seed
+from ._clip_options import PIXEL_HELP, RATE_HELP, VIEW_HELP, for_each, pixel_size
+from ._output import Json, Printer, Seed, check_out
 
 if TYPE_CHECKING:
     from ..echo import EchoClip, Prediction
@@ -22,6 +22,10 @@ def predict(
     mm_per_pixel: Annotated[
         list[str] | None,
         typer.Option(metavar="MM[,MM]", help=f"{PIXEL_HELP} Once for all files, or once each."),
+    ] = None,
+    frame_rate: Annotated[
+        list[float] | None,
+        typer.Option(metavar="HZ", help=f"{RATE_HELP} Once for all files, or once each."),
     ] = None,
     view: Annotated[
         list[str] | None, typer.Option(help=f"{VIEW_HELP} Once for all files, or once each.")
@@ -53,14 +57,16 @@ def predict(
     printer = Printer(as_json)
     check_number(confidence, "confidence", above=0, below=1)
     if out is not None:
+        check_out(out)
         report.check_free(out, overwrite=overwrite)
     chosen = None if model is None else echo.TwinModel.load(model)
     looks = None if segmentation is None else echo.SegmentationModel.load(segmentation)
     sides = for_each(mm_per_pixel, files, "mm_per_pixel")
+    rates = for_each(frame_rate, files, "frame_rate")
     views = for_each(view, files, "view")
     clips = [
-        echo.read_echo(file, mm_per_pixel=pixel_size(side), view=own)
-        for file, side, own in zip(files, sides, views, strict=True)
+        echo.read_echo(file, mm_per_pixel=pixel_size(side), frame_rate_hz=rate, view=own)
+        for file, side, rate, own in zip(files, sides, rates, views, strict=True)
     ]
     printer.say("reading the clips; the first run compiles for about half a minute")
     cuff: dict[str, Any] = {"systolic_mmhg": systolic_mmhg, "diastolic_mmhg": diastolic_mmhg}

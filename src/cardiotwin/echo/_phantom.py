@@ -1,5 +1,6 @@
 """Synthetic echo clips of virtual patients, of whom everything is known."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -16,9 +17,13 @@ from ._clip import SMALLEST_SIDE, VIEWS, EchoClip
 from ._phantom_image import render
 from ._phantom_patients import GROUP, PHASES, Patient, patient_group, phases_of
 from ._phantom_scene import Heart, draw_heart, draw_scene
+from ._ultrasound import N_TEXTURE
 
 STENOTIC = (0.02, 0.12)
 """Mitral resistance (mmHg s/mL) from which leaflets open less, and at which they open least."""
+
+LARGEST_SIDE = math.ceil((N_TEXTURE + 1) / 1.25) - 1
+"""Pixels of a side whose 1.25 samples along a beam, rounded down, fit into the texture."""
 
 Timing = Callable[
     [Patient, np.random.Generator],
@@ -75,7 +80,7 @@ class Phantom:
     Args:
         views: a clip of each of these for every patient; "PSAX" is the short axis at the level of
             the papillary muscles, which stands for all that is not seen from the apex.
-        size: pixels of a side.
+        size: pixels of a side, 32 to 410.
         frame_rates_hz: lowest and highest.
         beats: shortest and longest clip, in beats.
         n_frames: if given, all clips have so many; of high rates every second or third frame is
@@ -105,7 +110,13 @@ class Phantom:
             raise InputError("views", found=repr(self.views), expected=f"some of {VIEWS}")
         for view in self.views:
             check_choice(view, "views", VIEWS)
-        check_count(self.size, "size", at_least=SMALLEST_SIDE)
+        if check_count(self.size, "size", at_least=SMALLEST_SIDE) > LARGEST_SIDE:
+            raise InputError(
+                "size",
+                found=str(self.size),
+                expected=f"at most {LARGEST_SIDE} pixels, for which its speckle is made",
+                advice="Make clips of that size or below, and enlarge their frames.",
+            )
         check_number(self.variability, "variability", at_least=0, at_most=0.3)
         for name, least in (("frame_rates_hz", 5.0), ("beats", 1.0)):
             low, high = getattr(self, name)

@@ -24,6 +24,9 @@ from .formats import write_echo
 FORMATS = ("avi", "gif", "npz")
 """Endings that `write_echo` knows."""
 
+ORIGIN = "phantom.json"
+"""File that tells what made the clips of a folder."""
+
 GIF_HZ = 50.0
 """Frames a second that GIF can hold apart."""
 
@@ -105,11 +108,13 @@ def write_phantom(
             advice="Write npz or avi, or give the phantom lower rates.",
         )
     folder = Path(folder)
-    _claim(folder, phantom, seed, format)
+    made_by = _check_origin(folder, phantom, seed, format)
     missing = [number for number in range(n) if not _is_whole(folder, phantom, number, format)]
     numbers = missing if quiet else track(missing, "clips", lambda number: _name(phantom, number))
     for number in numbers:
         one, name = phantom.clip(number, seed), _name(phantom, number)
+        # Not before there is a clip: a call that fails leaves no folder behind.
+        _claim(folder, made_by)
         write_echo(folder / "clips" / f"{name}.{format}", one.clip)
         _write_masks(folder / "masks" / f"{name}.npz", one)
     total = n
@@ -133,21 +138,27 @@ def _is_whole(folder: Path, phantom: Phantom, number: int, format: str) -> bool:
     return clip.is_file() and masks.is_file()
 
 
-def _claim(folder: Path, phantom: Phantom, seed: int, format: str) -> None:
-    """Write what makes the clips of the folder, or check that it is what made those there."""
-    path = folder / "phantom.json"
+def _claim(folder: Path, made_by: dict[str, Any]) -> None:
+    """Write what makes the clips of the folder, unless it is told there."""
+    path = folder / ORIGIN
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_origin(folder: Path, phantom: Phantom, seed: int, format: str) -> dict[str, Any]:
+    """Return what makes the clips, after checking that it is what made those of the folder."""
+    path = folder / ORIGIN
     now = asdict(make_provenance({"phantom": phantom, "format": format}, seed=seed))
     if not path.exists():
         held = [part for part in ("clips", "masks", "truth.csv") if (folder / part).exists()]
         if held:
             raise InputError(
                 f"folder {folder}",
-                found=f"{', '.join(held)}, but no phantom.json",
+                found=f"{', '.join(held)}, but no {ORIGIN}",
                 expected="a new folder, or one that write_phantom has made",
             )
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
-        return
+        return now
     try:
         before: Any = json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key in ("version", "seed", "settings") if before[key] != now[key]]
@@ -159,9 +170,10 @@ def _claim(folder: Path, phantom: Phantom, seed: int, format: str) -> None:
         raise InputError(
             f"folder {folder}",
             found=f"clips made with another {' and '.join(changed)}",
-            expected="those of phantom.json in it",
+            expected=f"those of {ORIGIN} in it",
             advice="Choose another folder.",
         )
+    return now
 
 
 def _write_masks(path: Path, one: PhantomClip) -> None:

@@ -15,6 +15,7 @@ from .._provenance import make_provenance
 from .._types import PathLike
 from ..learning import Adam, CosineDecay, StreamResult, train_on_stream
 from ._augmentation import augmented
+from ._clip import SMALLEST_SIDE
 from ._labels import CAVITY, LABELS, NOT_CAVITY
 from ._phantom import Phantom
 from ._phantom_patients import Patient
@@ -102,31 +103,36 @@ def train_segmentation(
     Args:
         steps: batches.
         seed: of weights and augmentation.
-        size: pixels of a side, a multiple of 2^len(widths).
+        size: pixels of a side, 32 at least, a multiple of 2^len(widths).
         widths: channels from fine to coarse.
         learning_rate: largest; it rises over 100 steps and falls along a cosine.
         start: a model to go on from, instead of random weights.
         batches: from a step to frames and masks; synthetic ones by default. A mask may hold
             `NOT_CAVITY` where only the cavity was traced.
         validation: frames and masks to choose by; synthetic ones of other hearts by default.
-        checkpoint: folder from which an interrupted training is resumed.
+        checkpoint: folder from which an interrupted training with the same settings is resumed.
         log: JSONL file of losses and validations.
         quiet: show no progress.
 
     Raises:
-        InputError: a size that does not fit the levels of the network.
+        InputError: a size that does not fit the levels of the network, or the phantom where its
+            frames are needed; or a checkpoint of another training.
     """
     steps = check_count(steps, "steps")
     if start is not None:
         network, widths, size = start.network, start.widths, start.size
     else:
         network = SegmentationNetwork(widths, key=jax.random.key(seed))
-    if size % network.multiple:
+    if check_count(size, "size", at_least=SMALLEST_SIDE) % network.multiple:
         raise InputError("size", found=str(size), expected=f"a multiple of {network.multiple}")
-    phantom = Phantom(views=("A4C", "A2C"), size=size)
-    source = PhantomFrames(phantom) if batches is None else batches
+
+    def phantom() -> Phantom:
+        # Made where it is needed only: frames of the user may be larger than its largest.
+        return Phantom(views=("A4C", "A2C"), size=size)
+
+    source = PhantomFrames(phantom()) if batches is None else batches
     if validation is None:
-        validation = PhantomFrames(phantom, VALIDATION_CLIPS, VALIDATION_SEED)(0)
+        validation = PhantomFrames(phantom(), VALIDATION_CLIPS, VALIDATION_SEED)(0)
 
     def validate(network: SegmentationNetwork) -> dict[str, float]:
         scores = dice(
@@ -149,6 +155,8 @@ def train_segmentation(
         log=log,
         quiet=quiet,
         label="segmentation",
+        # Weights are convolutions: their shapes would fit frames of any size.
+        recipe={"size": size, "widths": widths},
     )
     card = {
         "what": "U-net for apical views: " + ", ".join(LABELS),

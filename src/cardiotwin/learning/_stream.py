@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -155,6 +155,7 @@ def train_on_stream(
     report_every: int = 20,
     quiet: bool = False,
     label: str = "training",
+    recipe: Mapping[str, Any] | None = None,
 ) -> StreamResult:
     """Minimize the sum of parts over batches that are made or read while the last is trained on.
 
@@ -182,6 +183,8 @@ def train_on_stream(
         report_every: steps between two looks at the losses.
         quiet: show no progress.
         label: what the progress display calls it.
+        recipe: further settings that a checkpoint must agree in, ready for JSON: what changes the
+            batches, for example, which are not looked at.
 
     Raises:
         InputError: settings out of range, a checkpoint of something else, or a number to select
@@ -220,6 +223,7 @@ def train_on_stream(
         seed=seed,
         average=average,
         largest_gradient=largest_gradient,
+        recipe=dict(recipe or {}),
     )
     progress = _Progress()
     if checkpoint is not None:

@@ -127,6 +127,9 @@ class EchoNetDynamic:
 
     def _record(self, name: str, row: dict[str, str], traces: dict) -> EchoNetVideo:
         """Return the record of a row, or raise ValueError with the reason to leave it out."""
+        missing = [key for key in _COLUMNS if not row[key]]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)}")
         # A name with a folder in it would lead out of the data set.
         if Path(name).name != name:
             raise ValueError("a name that is no plain file name")

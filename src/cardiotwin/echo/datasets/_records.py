@@ -130,6 +130,8 @@ def need_parts(root: PathLike, parts: Sequence[str], what: str) -> Path:
 def read_table(path: PathLike, columns: Sequence[str]) -> list[list[str]]:
     """Return the cells of the named columns of a CSV file, row by row.
 
+    Cells that a row is too short for are empty, as in a file that was cut; blank lines are skipped.
+
     Raises:
         FileFormatError: not text, or columns missing.
     """
@@ -147,8 +149,11 @@ def read_table(path: PathLike, columns: Sequence[str]) -> list[list[str]]:
                     advice=f"Missing: {', '.join(missing)}. Is this the published file?",
                 )
             at = [header.index(name) for name in columns]
-            last = max(at)
-            return [[row[i].strip() for i in at] for row in rows if len(row) > last]
+            return [
+                [row[i].strip() if i < len(row) else "" for i in at]
+                for row in rows
+                if any(map(str.strip, row))
+            ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FileFormatError(
             str(path), found=f"content that is no table ({error})", expected="a CSV file"
