@@ -93,6 +93,19 @@ def test_a_known_rate_is_kept_and_a_short_clip_needs_it():
     assert free.beats_seen < 1.3
 
 
+@pytest.mark.parametrize(
+    ("given", "doubted"), [(0.9, False), (0.95, False), (0.7, True), (0.45, True)]
+)
+def test_a_length_that_does_not_fit_is_kept_and_doubted(given, doubted):
+    times = np.arange(0, 1.9, 1 / 40)
+    _, volumes = _volumes(times, 0.9)
+    cycle = find_cycle(times, volumes, period_s=given)
+    assert cycle.period_s == pytest.approx(given)
+    assert (cycle.rather_s is not None) == doubted
+    if doubted:
+        assert cycle.rather_s == pytest.approx(0.9, rel=0.02)
+
+
 def test_frames_without_a_ventricle_are_left_out():
     times = np.arange(0, 2.0, 1 / 30)
     _, volumes = _volumes(times, 0.8)

@@ -65,6 +65,7 @@ def _seen(mm=1.0, start=0.0, rate=40.0, dark=()):
         look=Look(masks, areas, 0.1 * np.ones_like(areas), maps, 2 * maps, 3 * maps),
         view_probabilities=None,
         signs=np.zeros(6),
+        curve_errors=None,
         flags=(),
     )
 

@@ -199,6 +199,26 @@ def test_volumes_scale_with_the_cube_of_the_pixel_and_ef_does_not(clips):
     assert larger.ef_percent == pytest.approx(found.ef_percent, rel=1e-6)
 
 
+def test_volumes_and_ef_agree_in_every_draw(clips):
+    """So that ESV has no mean error where EF was corrected."""
+    found = segment(clips[0].clip)
+    edv = found.cycle.largest * found.volume_factors
+    esv = edv * (1 - found.ef_draws / 100)
+    assert found.edv_ml == np.median(edv) and found.esv_ml == np.median(esv)
+    assert found.interval("esv_ml") == tuple(np.percentile(esv, [5, 95]))
+
+
+def test_a_heart_rate_or_a_pixel_that_cannot_be_is_told(clips):
+    one = clips[0].clip
+    assert not [own for own in segment(one).flags if "does not fit" in own or "pixel" in own]
+    rate = segment(one).heart_rate_per_min
+    wrong = segment(one.replace(heart_rate_per_min=1.4 * rate))
+    assert wrong.heart_rate_per_min == pytest.approx(1.4 * rate)
+    assert any(f"{1.4 * rate:.0f}/min, does not fit" in own for own in wrong.flags)
+    huge = segment(one.replace(mm_per_pixel=9.0))
+    assert any("is the size of a pixel right?" in own for own in huge.flags)
+
+
 def test_without_the_size_of_a_pixel_there_are_no_millilitres(clips):
     one = clips[1].clip
     found, known = segment(one.replace(mm_per_pixel=None)), segment(one)

@@ -246,7 +246,7 @@ def _beating(n=40):
     cavity = ((row - 40) / 26) ** 2 + ((column - 32) / (10 * beat)) ** 2 < 1
     box = (row >= 40) & (row < 52) & (abs(column - 32) < 8)
     frames = np.where(cavity & (row < 40), 220, np.where(box, 100, 5))
-    return EchoClip(frames.astype(np.uint8), np.arange(n) * 40.0, 1.0, "A4C")
+    return EchoClip(frames.astype(np.uint8), np.arange(n) * 40.0, 2.5, "A4C")
 
 
 def _drawn(offsets, weight=0.0):

@@ -35,22 +35,22 @@ def wave(phase):
 
 
 def test_a_beat_begins_where_it_has_fallen_half_its_way():
-    beat = beat_of(wave(PHASES), 0.8)
+    beat = beat_of(wave(PHASES)[None], 0.8)
     assert beat.shape[0] == pytest.approx(-0.5, abs=1e-3) and beat.slope[0] < 0
     assert beat.shape.max() > -0.01 and beat.shape.min() < -0.99
 
 
 def test_a_beat_knows_neither_scale_nor_the_first_frame():
-    beat = beat_of(wave(PHASES), 0.8)
+    beat = beat_of(wave(PHASES)[None], 0.8)
     for other in (3.0 * wave(PHASES) + 7.0, wave(PHASES + 0.37)):
-        again = beat_of(other, 0.8)
+        again = beat_of(other[None], 0.8)
         np.testing.assert_allclose(again.shape, beat.shape, atol=2e-3)
         np.testing.assert_allclose(again.slope, beat.slope, atol=0.1)
 
 
 def test_the_slope_is_the_derivative_in_seconds():
-    beat, fine = beat_of(wave(PHASES), 0.8), wave(np.arange(10_000) / 10_000)
-    from_half = np.diff(beat_of(fine, 0.8).shape, append=np.nan) / (0.8 / N_POINTS)
+    beat, fine = beat_of(wave(PHASES)[None], 0.8), wave(np.arange(10_000) / 10_000)
+    from_half = np.diff(beat_of(fine[None], 0.8).shape, append=np.nan) / (0.8 / N_POINTS)
     middle = 0.5 * (beat.slope + np.roll(beat.slope, -1))
     np.testing.assert_allclose(middle[:-1], from_half[:-1], atol=0.02 * np.abs(beat.slope).max())
 
@@ -79,7 +79,7 @@ def plain(beat, **changed):
 
 
 def test_the_curve_ejects_what_it_is_told_and_begins_with_the_contraction():
-    curve = plain(beat_of(wave(PHASES), 0.8))
+    curve = plain(beat_of(wave(PHASES)[None], 0.8))
     assert (np.diff(curve.times_s) > 0).all() and 0 <= curve.times_s[0] < 0.8 / N_POINTS
     assert np.ptp(curve.values) / curve.values.max() == pytest.approx(0.55, abs=0.01)
     at_half = curve.values[np.argmin(np.abs(curve.times_s - HALF_S))]
@@ -88,9 +88,9 @@ def test_the_curve_ejects_what_it_is_told_and_begins_with_the_contraction():
 
 def test_shared_errors_are_what_one_standard_deviation_more_changes():
     """Of the scale, of EF, and of the onset; differences of curves, to first order."""
-    beat = beat_of(wave(PHASES), 0.8)
+    beat = beat_of(wave(PHASES)[None], 0.8)
     curve = plain(beat)
-    scale, contraction, onset = curve.shared
+    scale, contraction, onset = curve.shared[:3]
     np.testing.assert_allclose(scale, 0.08 * curve.values, rtol=1e-12)
     more = volume_curve(beat, 0.8, 120.0, 58.0, ef_sd=3, volume_sd=0.08, noise_ml=2, errors=None)
     np.testing.assert_allclose(contraction, more.values - curve.values, atol=1e-9)
@@ -98,6 +98,37 @@ def test_shared_errors_are_what_one_standard_deviation_more_changes():
         curve.times_s + HALF_SPREAD_S, curve.times_s, curve.values, period=0.8
     ) - np.interp(curve.times_s - HALF_SPREAD_S, curve.times_s, curve.values, period=0.8)
     np.testing.assert_allclose(onset, later / 2, atol=0.15 * np.abs(onset).max())
+
+
+def test_what_draws_differ_by_is_a_shared_error():
+    """Draws that differ in two ways: the covariance of the volumes is that of the draws."""
+    rng = np.random.default_rng(1)
+    ways = np.stack([3 * np.cos(6 * np.pi * PHASES), 2 * np.sin(4 * np.pi * PHASES)])
+    draws = wave(PHASES) + rng.standard_normal((300, 2)) @ ways
+    beat = beat_of(draws, 0.8)
+    mean, ptp = draws.mean(0), np.ptp(draws.mean(0))
+    still = beat_of(mean[None], 0.8)
+    np.testing.assert_allclose(still.shape, beat.shape, atol=1e-12)
+    assert (still.unseen == 0).all()
+    spread = np.sqrt(np.sum(beat.unseen**2, 0))
+    assert spread.max() == pytest.approx((draws.std(0) / ptp).max(), rel=0.05)
+    wide = plain(beat)
+    np.testing.assert_allclose(wide.shared[3:].T @ wide.shared[3:], _ordered(beat, 120 * 0.55))
+
+
+def _ordered(beat, stroke):
+    order = np.argsort(times_of(0.8))
+    own = stroke * beat.unseen[:, order]
+    return own.T @ own
+
+
+def test_a_ventricle_that_hardly_beats_has_a_curve_too():
+    beat = beat_of(wave(PHASES)[None], 0.8)
+    still = volume_curve(beat, 0.8, 120.0, 0.0, ef_sd=3, volume_sd=0.08, noise_ml=2, errors=None)
+    np.testing.assert_allclose(still.values, 120.0)
+    assert np.isfinite(still.shared).all() and np.ptp(still.shared[1]) == pytest.approx(
+        3.6, rel=0.02
+    )
 
 
 def test_errors_of_shapes_are_found_as_they_were_made():
@@ -131,7 +162,7 @@ def test_errors_of_shapes_are_found_as_they_were_made():
 
 
 def test_a_seen_beat_that_is_the_true_one_has_no_error():
-    beats = [beat_of(wave(PHASES) + k * np.cos(6 * np.pi * PHASES), 0.8) for k in range(8)]
+    beats = [beat_of((wave(PHASES) + k * np.cos(6 * np.pi * PHASES))[None], 0.8) for k in range(8)]
     card = {"ef_offset": 0.0, "ef_slope": 1.0, "ef_sd": 2.0, "volume_factor": 1.0}
     calibration = {"views": {"A4C": card | {"volume_sd": 0.07}}}
     every = [ComparedCurve("A4C", 50.0, 100.0, own, 100.0 + 50.0 * own.shape) for own in beats]
@@ -176,5 +207,5 @@ def test_points_of_a_beat_cover_it_once():
     times = np.sort(times_of(0.9))
     assert 0 <= times[0] and times[-1] < 0.9
     np.testing.assert_allclose(np.diff(times), 0.9 / N_POINTS)
-    ef = shared_errors(beat_of(wave(PHASES), 0.9), 50.0, 0.0, 0.0)
-    assert (ef[:2] == 0).all()
+    known = shared_errors(beat_of(wave(PHASES)[None], 0.9), 50.0, 0.0, 0.0)
+    assert (known[:2] == 0).all() and (known[2] != 0).any()

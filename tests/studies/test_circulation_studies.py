@@ -12,6 +12,7 @@ def calibration():
     return studies.STUDIES["calibration"].run(None, quick=True)
 
 
+@pytest.mark.slow
 def test_the_posterior_means_what_it_says(calibration):
     pooled = calibration.rows[-1]
     assert pooled[0] == "all"
@@ -20,6 +21,7 @@ def test_the_posterior_means_what_it_says(calibration):
     assert pooled[4] > 1e-3
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_known_better(calibration):
     widths = dict(zip(calibration.column("parameter"), calibration.column("width"), strict=True))
     assert widths["period_s"] < 0.6 < 3 < widths["mitral_resistance"] < 3.7

@@ -13,7 +13,7 @@ from .._errors import InputError, NumericsError
 from .._progress import track
 from ._clip import APICAL
 from ._curve_calibration import ComparedCurve, compared_curve, curve_errors_of
-from ._degradation import degraded_at_random
+from ._degradation import OWN_STREAM, degraded_at_random
 from ._expected_error import MOST, SIGNS, ExpectedError, standardized, times_typical
 from ._phantom import Phantom, PhantomClip
 from ._segment import Segmentation, segment
@@ -82,7 +82,8 @@ def calibrate(
     bad: dict[str, list[_Compared]] = {view: [] for view in APICAL}
     curves: list[ComparedCurve | None] = []
     for number in numbers if quiet else track(numbers, "calibration"):
-        one, rng = phantom.clip(number, seed), np.random.default_rng([seed, number])
+        one = phantom.clip(number, seed)
+        rng = np.random.default_rng([seed, number, *OWN_STREAM])
         for rows, clip in ((good, one.clip), (bad, degraded_at_random(one.clip, rng))):
             try:
                 seen = segment(clip, bare)

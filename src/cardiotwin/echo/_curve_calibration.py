@@ -44,13 +44,12 @@ def compared_curve(one: PhantomClip, found: Segmentation) -> ComparedCurve | Non
     if abs(found.heart_rate_per_min / one.heart_rate_per_min - 1.0) > SAME_BEAT:
         return None
     truth = steady_state(one.circulation)
-    mean = found.cycle.values.mean(0)
     phases = np.asarray(truth.times_s) / float(one.circulation.period_s)
     return ComparedCurve(
         view=str(one.clip.view),
         ef=found.ef_percent,
-        largest=float(mean.max()),
-        beat=beat_of(mean, period),
+        largest=float(found.cycle.values.mean(0).max()),
+        beat=beat_of(found.cycle.values, period),
         curve=np.interp(times_of(period) / period, phases, truth.volume_ml, period=1.0),
     )
 
@@ -72,6 +71,7 @@ def curve_errors_of(every: Sequence[ComparedCurve], calibration: Mapping[str, An
     shared = shared_errors(
         beats, ef, np.array([e.ef_sd for e in errors]), np.array([e.volume_sd for e in errors])
     )
+    shared = shared * (edv[:, None] / stroke)[:, None]
     return fit_curve_errors(beats.shape, missing, shared)
 
 

@@ -33,6 +33,10 @@ NOISES = np.array([0.07, 0.1, 0.15, 0.22, 0.35])
 """Standard deviations of the noise against that of the curve that are considered; no beat is
 quite like the next, so that none is smaller."""
 
+CONTRADICTED, OTHER = 5.0, 0.1
+"""Logarithm of how much more likely another length of the beat must be than the one that was given,
+and relative difference of both, for the given one to be doubted."""
+
 N_PHASES = 100
 
 SMOOTHING = np.concatenate([[1.0], np.repeat(np.sinc(np.arange(1, 9) / 9), 2)])
@@ -50,6 +54,8 @@ class Cycle:
         noise: (n_draws,) standard deviation of one value about the curve.
         largest, smallest: (n_draws,) see `extremes`.
         beats_seen: how many beats the clip lasts, in the mean of the draws.
+        rather_s: where the length of the beat was given and another one explains the curve far
+            better, that one; else None.
     """
 
     period_s: Float[np.ndarray, " n_draws"]
@@ -58,6 +64,7 @@ class Cycle:
     largest: Float[np.ndarray, " n_draws"]
     smallest: Float[np.ndarray, " n_draws"]
     beats_seen: float
+    rather_s: float | None = None
 
     @property
     def heart_rate_per_min(self) -> float:
@@ -119,6 +126,7 @@ def find_cycle(
     y = (raw - raw.mean()) / scale
     periods = PERIODS_S if period_s is None else np.array([float(period_s)])
     found = _posterior(times, y, periods)
+    rather = None if period_s is None else _rather(times, y, float(period_s), found)
     rng = np.random.default_rng(seed)
     chosen = rng.choice(found.log_weights.size, n_draws, p=np.exp(found.log_weights).ravel())
     which, noise = np.unravel_index(chosen, found.log_weights.shape)
@@ -139,14 +147,23 @@ def find_cycle(
         smallest=raw.mean()
         + scale * np.take_along_axis(curves, likely.argmin(1)[:, None], 1)[:, 0],
         beats_seen=float(times[-1] / np.mean(drawn)),
+        rather_s=rather,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Posterior:
-    """On the grid (periods, noises): logarithm of the weights, mean, and R of the precision RᵀR."""
+    """On the grid (periods, noises).
+
+    Attributes:
+        log_weights: sum to one.
+        log_evidence: of what they were divided by.
+        mean: of the coefficients.
+        root: R of their precision RᵀR.
+    """
 
     log_weights: Any
+    log_evidence: float
     mean: Any
     root: Any
 
@@ -171,7 +188,18 @@ def _posterior(times: np.ndarray, y: np.ndarray, periods: np.ndarray) -> _Poster
     share = power / power.sum(-1, keepdims=True)
     log_weights -= UNLIKELY * (share[..., 0] < LEAST_FIRST)
     log_weights -= IMPOSSIBLE * (share[..., ::2].sum(-1) < LEAST_ODD)
-    return _Posterior(log_weights - logsumexp(log_weights), mean, root)
+    whole: Any = logsumexp(log_weights)
+    return _Posterior(log_weights - whole, float(whole), mean, root)
+
+
+def _rather(times: np.ndarray, y: np.ndarray, given_s: float, given: _Posterior) -> float | None:
+    """Return the length of the beat that the curve speaks for, if it is not the given one."""
+    free = _posterior(times, y, PERIODS_S)
+    best = int(free.log_weights.max(1).argmax())
+    likely = free.log_weights[best].max() + free.log_evidence
+    gained = likely - (given.log_weights.max() + given.log_evidence)
+    other = abs(PERIODS_S[best] / given_s - 1.0) > OTHER
+    return float(PERIODS_S[best]) if other and gained > CONTRADICTED else None
 
 
 def smoothed(

@@ -13,6 +13,10 @@ DISPLAY_DB = 60.0
 DARKEST = 0.1
 """Grey level, against the median frame, below which a frame is called lost."""
 
+OWN_STREAM = (7, 1)
+"""Ends the seeds of what happens to clips. Those of the phantom end otherwise, and as zeros at the
+end of a seed do not count, one with fewer numbers could be that of a patient."""
+
 SIDES = ("left", "right", "bottom")
 """Where a clip can be cut: the apex, at the top, is always in view."""
 

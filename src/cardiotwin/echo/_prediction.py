@@ -147,7 +147,8 @@ def predict(
         )
     z, indices = z[beating], indices.map(lambda own: np.asarray(own)[beating])
     measured = _measured(segmentations, indices, clinic)
-    weights = _weights(indices, measured, clinic)
+    period = np.asarray(unknowns.circulation(z).period_s)
+    weights = _weights(indices, period, measured, clinic)
     marks.append(time.perf_counter())
     effective = float(1.0 / np.sum(weights**2))
     trusted = effective >= min(FEWEST, 0.5 * n_draws)
@@ -209,20 +210,28 @@ def _measured(
     """Return what the clips and the clinic say in numbers, with errors."""
     rate = float(np.mean([one.heart_rate_per_min for one in segmentations]))
     ef = np.asarray(indices.ef_percent)
-    read = {RATE: rate, "ef_percent": float(np.median(ef))}
-    errors = {"ef_percent": float(np.std(ef))}
+    read, errors = {RATE: rate}, {}
+    if not {"edv_ml", "esv_ml"} <= set(clinic):  # Whoever gives both volumes has told EF.
+        read["ef_percent"], errors["ef_percent"] = float(np.median(ef)), float(np.std(ef))
     return Measurements(**{**read, **clinic, "errors": {**errors, **clinic.get("errors", {})}})
 
 
 def _weights(
-    indices: Indices, measured: Measurements, clinic: dict[str, Any]
+    indices: Indices,
+    period: Float[np.ndarray, " n"],
+    measured: Measurements,
+    clinic: dict[str, Any],
 ) -> Float[np.ndarray, " n"]:
     """Return weights of draws: how well each agrees with what was measured besides the clips."""
-    logarithm = np.zeros(len(np.asarray(indices.ef_percent)))
-    for name in clinic:
-        if name not in QUANTITIES or name == RATE:
+    logarithm = np.zeros(len(period))
+
+    def values(name: str) -> Any:
+        return period if name == "period_s" else np.asarray(getattr(indices, name))
+
+    for name in measured.used:
+        if name not in clinic or name == RATE:
             continue
-        told = np.asarray(getattr(indices, QUANTITIES[name].index))
+        told = QUANTITIES[name].among(values)
         miss = (told - float(getattr(measured, name))) / measured.error(name)
         logarithm = logarithm - 0.5 * miss**2
     weights = np.exp(logarithm - logarithm.max())

@@ -24,6 +24,9 @@ from ._volume_curve import CurveErrors, beat_of, volume_curve
 NEIGHBOURS = 7
 """Frames whose median a frame is compared with."""
 
+VOLUMES_ML = (15.0, 700.0)
+"""Largest volumes that a ventricle may have; others speak for a wrong pixel size."""
+
 JUMP = 0.12
 """Relative difference of the long axis from that median beyond which a frame is left out: no
 heart does that from one frame to the next."""
@@ -81,12 +84,12 @@ class Segmentation:
     @property
     def edv_ml(self) -> float | None:
         """Median of the largest volume; None where the pixel size is not known."""
-        return self._volume(self.cycle.largest)
+        return float(np.median(self._edv_draws)) if self.in_ml else None
 
     @property
     def esv_ml(self) -> float | None:
         """Median of the smallest volume; None where the pixel size is not known."""
-        return self._volume(self.cycle.smallest)
+        return float(np.median(self._esv_draws)) if self.in_ml else None
 
     @property
     def ed_frame(self) -> int:
@@ -111,8 +114,8 @@ class Segmentation:
         draws = {
             "ef_percent": self.ef_draws,
             "heart_rate_per_min": 60.0 / self.cycle.period_s,
-            "edv_ml": self.cycle.largest * self.volume_factors,
-            "esv_ml": self.cycle.smallest * self.volume_factors,
+            "edv_ml": self._edv_draws,
+            "esv_ml": self._esv_draws,
         }
         if name not in draws:
             raise InputError("name", found=repr(name), expected=f"one of {sorted(draws)}")
@@ -151,15 +154,16 @@ class Segmentation:
         seen: dict[str, Any] = {rate: self.heart_rate_per_min}
         errors = {rate: max(QUANTITIES[rate].error, float(np.std(60.0 / self.cycle.period_s)))}
         if self.in_ml:
-            mean, factor = self.cycle.values.mean(0), float(np.median(self.volume_factors))
+            factor = float(np.median(self.volume_factors))
+            largest = np.log(self.cycle.largest).std()
             period = 60.0 / self.heart_rate_per_min
             seen["volume_curve"] = volume_curve(
-                beat_of(mean, period),
+                beat_of(self.cycle.values, period),
                 period,
-                factor * float(mean.max()),
+                factor * float(self.cycle.values.mean(0).max()),
                 self.ef_percent,
                 ef_sd=float(self.ef_draws.std()),
-                volume_sd=float(np.log(self.volume_factors).std()),
+                volume_sd=float(np.hypot(np.log(self.volume_factors).std(), largest)),
                 noise_ml=factor * float(np.mean(self.cycle.noise)),
                 errors=self.curve_errors,
             )
@@ -170,8 +174,14 @@ class Segmentation:
         errors = {name: error for name, error in errors.items() if name not in others}
         return Measurements(**{**seen, **others, "errors": errors | others.get("errors", {})})
 
-    def _volume(self, draws: Float[np.ndarray, " n_draws"]) -> float | None:
-        return float(np.median(draws * self.volume_factors)) if self.in_ml else None
+    @property
+    def _edv_draws(self) -> Float[np.ndarray, " n_draws"]:
+        return self.cycle.largest * self.volume_factors
+
+    @property
+    def _esv_draws(self) -> Float[np.ndarray, " n_draws"]:
+        """What EDV and the calibrated EF leave, so that the three agree in every draw."""
+        return self._edv_draws * (1.0 - self.ef_draws / 100.0)
 
 
 def segment(
@@ -285,12 +295,20 @@ def _doubts(
     period = cycle.period_s
     if period.std() > 0.1 * period.mean():
         flags.append("The heart rate could not be determined from the clip.")
+    if cycle.rather_s is not None:
+        flags.append(
+            f"The heart rate that was given, {cycle.heart_rate_per_min:.0f}/min, does not fit the "
+            f"clip, which repeats itself at {60.0 / cycle.rather_s:.0f}/min."
+        )
     around = (masks == WALL).sum() / max(int((masks == CAVITY).sum()), 1)
     atrium = (masks[shown.used] == ATRIUM).any((1, 2)).mean()
     if around < 0.2 or atrium < 0.5:
         flags.append("Wall or atrium are hardly seen: it may not be a view from the apex.")
     if at_edge(masks[shown.used]) > 0.2:
         flags.append("The ventricle reaches the edge of the image: volumes are too small.")
+    largest = float(np.median(cycle.largest))
+    if shown.clip.mm_per_pixel is not None and not VOLUMES_ML[0] < largest < VOLUMES_ML[1]:
+        flags.append(f"A largest volume of {largest:.3g} mL: is the size of a pixel right?")
     if "calibration" not in model.card:
         flags.append("The model was not calibrated: its errors are assumed, not measured.")
     return tuple(flags)

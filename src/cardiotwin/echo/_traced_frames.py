@@ -59,7 +59,7 @@ def traced_frames(record: TracedRecord, size: int, *, cavity_only: bool = False)
 
 @dataclass(frozen=True, eq=False)
 class TracedBatches:
-    """Batches of traced frames by number: every record once in each round, in an order of its own.
+    """Batches of traced frames by number: no record twice in a round, in an order of its own.
 
     Nothing is kept in memory. A record that cannot be read is replaced by the one behind it.
 

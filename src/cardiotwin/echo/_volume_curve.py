@@ -19,6 +19,9 @@ mark: before the valve opens volumes stand still, and noise decides where the ma
 N_ERRORS = 6
 """Shapes of the errors of single beats that are kept."""
 
+N_UNSEEN = 4
+"""Directions of what a clip leaves open of its own curve that are kept: phases never seen."""
+
 RIDGE = 0.001
 """Of the slopes between seen and true shape, a clip."""
 
@@ -32,10 +35,13 @@ class Beat(NamedTuple):
     Attributes:
         shape: (…, N_POINTS) 0 at its largest value, −1 at its smallest.
         slope: (…, N_POINTS) derivative of the shape, 1/s.
+        unseen: (…, N_UNSEEN, N_POINTS) by how much the shape may differ, one standard deviation
+            each: little where a clip lasts longer than a beat.
     """
 
     shape: Any
     slope: Any
+    unseen: Any
 
 
 class CurveErrors(NamedTuple):
@@ -70,16 +76,29 @@ class CurveErrors(NamedTuple):
         return cls(**arrays, spread=float(card["spread"]))
 
 
-def beat_of(curve: Float[np.ndarray, " n_phases"], period_s: float) -> Beat:
-    """Return a smoothed curve of one beat, which is periodic, from its half descent on."""
-    rolled = np.roll(curve, -int(curve.argmax()))
-    shape = (rolled - rolled[0]) / np.ptp(rolled)
-    n = len(shape)
+def beat_of(curves: Float[np.ndarray, "n_draws n_phases"], period_s: float) -> Beat:
+    """Return the mean of draws of a curve of one beat, which is periodic, from its half descent on.
+
+    Args:
+        curves: draws.
+        period_s: length of the beat.
+    """
+    n = curves.shape[1]
+    curves = np.roll(curves, -int(curves.mean(0).argmax()), 1)
+    mean = curves.mean(0)
+    shape = (mean - mean[0]) / np.ptp(mean)
     after = int(np.argmax(shape < -0.5))
     half = after - 1 + (shape[after - 1] + 0.5) / (shape[after - 1] - shape[after])
     slope = 0.5 * (np.roll(shape, -1) - np.roll(shape, 1)) * n / period_s
+    _, sizes, directions = np.linalg.svd((curves - mean) / np.ptp(mean), full_matrices=False)
+    unseen = np.zeros((N_UNSEEN, n))
+    kept = min(N_UNSEEN, len(sizes))
+    unseen[:kept] = (sizes[:kept, None] / np.sqrt(len(curves))) * directions[:kept]
     at = half + np.arange(N_POINTS) * n / N_POINTS
-    return Beat(*(np.interp(at, np.arange(n), own, period=n) for own in (shape, slope)))
+    own, slope, *unseen = (
+        np.interp(at, np.arange(n), row, period=n) for row in (shape, slope, *unseen)
+    )
+    return Beat(own, slope, np.stack(unseen))
 
 
 def times_of(period_s: float) -> Float[np.ndarray, " n_points"]:
@@ -90,7 +109,7 @@ def times_of(period_s: float) -> Float[np.ndarray, " n_points"]:
 def shared_errors(
     beat: Beat, ef_percent: Any, ef_sd: Any, volume_sd: Any
 ) -> Float[np.ndarray, "*batch 3 n_points"]:
-    """Return errors that all volumes share, in stroke volumes: of scale, contraction and onset.
+    """Return errors that all volumes share, against EDV: of scale, contraction and onset.
 
     Args:
         beat: one or a batch.
@@ -99,8 +118,9 @@ def shared_errors(
         volume_sd: (…) relative error of all volumes.
     """
     ef, ef_sd, volume_sd = (np.asarray(own)[..., None] for own in (ef_percent, ef_sd, volume_sd))
-    scale = volume_sd * (100.0 / ef + beat.shape)
-    return np.stack([scale, ef_sd / ef * beat.shape, beat.slope * HALF_SPREAD_S], -2)
+    scale = volume_sd * (1.0 + ef / 100.0 * beat.shape)
+    onset = ef / 100.0 * beat.slope * HALF_SPREAD_S
+    return np.stack([scale, ef_sd / 100.0 * beat.shape, onset], -2)
 
 
 def volume_curve(
@@ -130,17 +150,19 @@ def volume_curve(
         errors: of curves; None takes the curve as it is.
     """
     stroke = edv_ml * ef_percent / 100.0
-    own, shared = beat.shape, shared_errors(beat, ef_percent, ef_sd, volume_sd)
+    own, shapes = beat.shape, beat.unseen
     if errors is not None:
         own = own + errors.offset + (own - errors.middle) @ errors.slopes
-        shared = np.concatenate([shared, errors.shapes])
+        shapes = np.concatenate([shapes, errors.shapes])
         # What no shared shape tells is taken to be as large as what they tell: circuits are
         # sensitive to the last percent of a shape, and clips are not the patient's mean beat.
         noise_ml = float(np.hypot(noise_ml, stroke * errors.spread))
     times = times_of(period_s)
     order = np.argsort(times)
     values = edv_ml + stroke * own
-    return Curve(times[order], values[order], noise_ml, stroke * shared[:, order])
+    shared = edv_ml * shared_errors(beat, ef_percent, ef_sd, volume_sd)
+    shared = np.concatenate([shared, stroke * shapes])
+    return Curve(times[order], values[order], noise_ml, shared[:, order])
 
 
 def fit_curve_errors(
@@ -153,7 +175,8 @@ def fit_curve_errors(
     Args:
         shapes: as seen, see `Beat`.
         missing: true less seen volumes, in seen stroke volumes.
-        shared: see `shared_errors`; what these explain is no error of the shape.
+        shared: in seen stroke volumes, see `shared_errors`; what these explain is no error of the
+            shape.
     """
     middle, offset = shapes.mean(0), missing.mean(0)
     away = shapes - middle

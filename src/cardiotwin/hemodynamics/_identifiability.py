@@ -155,7 +155,7 @@ def _candidates(found: Identification, targets: Sequence[str]) -> tuple[NextMeas
     for name, quantity in QUANTITIES.items():
         if name in found.measurements.names:
             continue
-        predicted = _prediction(found, quantity.index)
+        predicted = quantity.among(found.values)
         middle = float(found.weights @ predicted)
         error = quantity.error + quantity.relative * middle
         remaining = {
@@ -164,14 +164,6 @@ def _candidates(found: Identification, targets: Sequence[str]) -> tuple[NextMeas
         }
         rows.append(NextMeasurement(name, error, remaining))
     return tuple(sorted(rows, key=lambda row: sum(row.remaining.values())))
-
-
-def _prediction(found: Identification, index: str) -> Float[np.ndarray, " n_draws"]:
-    if index == "heart_rate_bpm":
-        return 60 / found.values("period_s")
-    if index == "forward_ml":
-        return found.values("co_l_min") * found.values("period_s") / 0.06
-    return found.values(index)
 
 
 def _remaining(

@@ -1,6 +1,6 @@
 """What was measured of a patient, with the error of each number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -33,6 +33,18 @@ class Quantity(NamedTuple):
     relative: float
     source: str
     hint: str
+
+    def among(self, values: Callable[[str], Any]) -> Any:
+        """Return it from parameters and indices of beats; two follow from others.
+
+        Args:
+            values: of a parameter or an index, by name.
+        """
+        if self.index == "heart_rate_bpm":
+            return 60.0 / values("period_s")
+        if self.index == "forward_ml":
+            return values("co_l_min") * values("period_s") / 0.06
+        return values(self.index)
 
 
 ECHO = "inter-observer spread of 2D echo volumes, JASE 2020 (PMC8026622), and physiology"

@@ -214,7 +214,7 @@ def correction(seen: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> 
 def shuffled(
     frames: UInt8[np.ndarray, "n h w"], masks: UInt8[np.ndarray, "n h w"], size: int, seed: int
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """Return batches of ``size``: every frame once in each round, in an order of its own."""
+    """Return batches of ``size``: no frame twice in a round, in an order of its own."""
     a_round = max(1, len(frames) // size)
 
     def batch(step: int) -> tuple[np.ndarray, np.ndarray]:

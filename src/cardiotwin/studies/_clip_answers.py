@@ -123,19 +123,15 @@ def calibrated(model: TwinModel, clips: EncodedClips | None, seed: int) -> TwinM
     return widened_to_hold(model, lambda own: (direct_draws(own, clips, seed)[0], true_ef(clips)))
 
 
-def answers(
-    model: TwinModel, calibration: EncodedClips | None, test: EncodedClips, spent: float, seed: int
-) -> Answers:
-    """Return what a model says of the test clips, its spreads set on the calibration clips.
+def answers(model: TwinModel, test: EncodedClips, spent: float, seed: int) -> Answers:
+    """Return what a model says of the test clips.
 
     Args:
-        model: with physics or without.
-        calibration: None leaves the spreads as they are.
+        model: with physics or without, calibrated.
         test: clips.
         spent: seconds of its training.
         seed: of the draws.
     """
-    model = calibrated(model, calibration, seed)
     milliseconds = 1000.0 * median_seconds(lambda: model.read(test[:1].encoding))
     if model.unknowns is None:
         return Answers(*direct_draws(model, test, seed), None, (), spent, milliseconds)

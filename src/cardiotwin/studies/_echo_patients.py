@@ -96,15 +96,13 @@ def truth_of_clips(made: Sequence[PhantomClip], volumes: Sequence[Measurements] 
     circulation = joined([one.circulation for one in made])
     beat = steady_state(circulation)
     period = np.asarray(circulation.period_s)[:, None]
-    n_volumes = max((len(own.volume_curve.times_s) for own in volumes if own.volume_curve),
-                    default=len(PHASES))  # fmt: skip
     return Truth(
         beat,
         sampled(beat, PHASES * period),
         coordinates_of(circulation),
         list(volumes),
         [],
-        sampled(beat, np.arange(n_volumes) / n_volumes * period),
+        None,
     )
 
 

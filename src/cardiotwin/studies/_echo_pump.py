@@ -10,6 +10,7 @@ from .._progress import track
 from .._types import PathLike
 from ..circulation import SIMAAN_2009, Circulation, Indices, Lvad, steady_indices
 from ..echo import Phantom, PhantomClip, predict
+from ..echo._degradation import OWN_STREAM
 from ..hemodynamics import QUANTITIES
 from ._echo_phantom import TEST_SEED
 from ._table import StudyTable
@@ -56,7 +57,7 @@ def echo_pump(data: PathLike | None = None, *, quick: bool = False, seed: int = 
     for views in track(every, "patients", lambda own: f"patient {own[0].patient}"):
         truth = views[0].circulation
         true = steady_indices(truth).indices, steady_indices(truth, pump).indices
-        cuff = _cuff(true[0], np.random.default_rng([seed, views[0].patient]))
+        cuff = _cuff(true[0], np.random.default_rng([seed, views[0].patient, *OWN_STREAM]))
         for name, (n_views, with_cuff) in ROADS.items():
             try:
                 drawn = _drawn(views[:n_views], cuff if with_cuff else {}, seed)

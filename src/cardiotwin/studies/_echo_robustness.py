@@ -12,6 +12,7 @@ from .._progress import track
 from .._types import PathLike
 from ..echo import EchoClip, Phantom, segment
 from ..echo._degradation import (
+    OWN_STREAM,
     SIDES,
     WRONG,
     made_wrong,
@@ -128,7 +129,7 @@ def _rarer(clip: EchoClip, level: float) -> EchoClip:
 
 def _clip(number: int, seed: int) -> Iterator[_Found]:
     """Yield what is found in one clip, changed in every way."""
-    rng = np.random.default_rng([seed, number])
+    rng = np.random.default_rng([seed, number, *OWN_STREAM])
     one = Phantom(views=("A4C", "A2C")).clip(number, seed)
     yield _found(AS_IT_IS, 0.0, one.clip, one.ef_percent)
     for kind, (levels, _, change) in DEGRADATIONS.items():

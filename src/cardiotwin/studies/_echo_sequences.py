@@ -116,7 +116,7 @@ def sequences_table(
         seed: of everything random.
         work: folder of what an interrupted run goes on from.
     """
-    folder = None if work is None else Path(work) / _recipe_name(given, recipe, seed)
+    folder = None if work is None else Path(work) / _recipe_name(given, recipe, start, seed)
     choosing, setting = halves(given.splits["VAL"], seed)
     model = fine_tuned(start, given, choosing, recipe, seed=seed, folder=folder)
     parts = {
@@ -155,7 +155,7 @@ def sequences_table(
         )
         for name, (physics, labels) in methods.items()
     }
-    found = {name: answers(one, None, test, spent, seed) for name, (one, spent) in models.items()}
+    found = {name: answers(one, test, spent, seed) for name, (one, spent) in models.items()}
     rows = [_line(name, own, test, len(parts["test"])) for name, own in found.items()]
     everyone = len(ef_by_patient(parts["test"]))
     if everyone < len(parts["test"]):
@@ -266,8 +266,12 @@ def _constant(given: Sequences) -> list[Any]:
     return [name, len(truth), 0, *errors, None, *[None] * len(SCORES)]
 
 
-def _recipe_name(given: Sequences, recipe: Recipe, seed: int) -> str:
+def _recipe_name(given: Sequences, recipe: Recipe, start: SegmentationModel, seed: int) -> str:
     """Return a name for all that decides what is computed."""
-    settings: Mapping[str, Any] = {"recipe": recipe, "version": __version__}
+    settings: Mapping[str, Any] = {
+        "recipe": recipe,
+        "version": __version__,
+        "weights": start.digest,
+    }
     own = sha256(repr(settings).encode()).hexdigest()[:6]
     return f"{given.name}-{given.digest}-{own}-seed-{seed}"

@@ -115,7 +115,7 @@ def _notes(
         "methods for single patients have the volume curve that segmentation makes of the clip, "
         f"{n_volumes} volumes of a beat with their errors, and the heart rate: networks take it as "
         f"exact, identify is told its error ({np.mean(rates):.1f}/min in the mean) and that of "
-        "scale, contraction and onset of the curve, which all its volumes share; settings are of "
+        "scale, contraction, onset and shape, which all volumes share; settings are of "
         "patient-baselines, not chosen on clips. EF of largest and smallest volume of these "
         f"curves is {off:.1f} points off, before any method",
         f"always saying the cohort's mean EF: {np.abs(ef - ef.mean()).mean():.1f} points",

@@ -67,7 +67,7 @@ def echo_twins(data: PathLike | None = None, *, quick: bool = False, seed: int =
             steps=steps,
             seed=seed,
         )
-        found[name] = answers(model, None, test, spent, seed)
+        found[name] = answers(model, test, spent, seed)
     truth = true_ef(test)
     rows = [[name, mae(own.ef, truth), *scores(own, test)] for name, own in found.items()]
     columns = ["method, labels", "EF MAE (points)", *SCORES]

@@ -44,7 +44,8 @@ class Truth(NamedTuple):
         coordinates: (n_patients, n_unknowns) of their parameters but the period.
         volumes: without cuff, what is measured.
         cuffed: with it.
-        states: (n_patients, 5, n_volumes) what no echo sees, at the times of the volumes.
+        states: (n_patients, 5, n_volumes) what no echo sees, at the times of the volumes; None
+            where no method is taught them.
     """
 
     beat: Beat
@@ -52,7 +53,7 @@ class Truth(NamedTuple):
     coordinates: Float[np.ndarray, "n_patients n_unknowns"]
     volumes: list[Measurements]
     cuffed: list[Measurements]
-    states: Float[np.ndarray, "n_patients 5 n_volumes"]
+    states: Float[np.ndarray, "n_patients 5 n_volumes"] | None
 
 
 class Answer(NamedTuple):
