@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, UInt8
 
 from .._checks import check_array, check_file
 from .._foreign import foreign_parser
+from .._threads import map_threads
 from .._types import ArrayLike, PathLike
 from ..learning._named_arrays import named_arrays, read_arrays, with_arrays
 from ._model_files import shipped_folder, write_model
@@ -105,13 +106,16 @@ class SegmentationModel:
         if grey.ndim == 3:
             grey = np.repeat(grey[..., None], N_SEEN, -1)
         grey = check_array(grey, "frames", shape=("n_frames", self.size, self.size, N_SEEN))
-        parts = [grey[k : k + GROUP].astype(np.float32) for k in range(0, len(grey), GROUP)]
-        found = []
-        for part in parts:
+
+        def group(start: int) -> list[np.ndarray]:
+            part = grey[start : start + GROUP].astype(np.float32)
             missing = GROUP - len(part)
             filled = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
             seen = _look(self.network, jnp.asarray(filled))
-            found.append([np.asarray(leaf)[: len(part)] for leaf in seen])
+            return [np.asarray(leaf)[: len(part)] for leaf in seen]
+
+        # The maps of a group are too small to keep all cores busy; two groups side by side do.
+        found = map_threads(group, range(0, len(grey), GROUP))
         return Look(*(np.concatenate(leaves) for leaves in zip(*found, strict=True)))
 
     def save(self, folder: PathLike) -> None:
