@@ -8,7 +8,7 @@ import numpy as np
 from cardiotwin._provenance import make_provenance
 from cardiotwin.echo import EncodedClips, Encoding
 from cardiotwin.echo._twin_losses import Known
-from cardiotwin.echo._twin_physics import TwinPhysics, aligned_harmonics
+from cardiotwin.echo._twin_physics import SurrogatePhysics, aligned_harmonics
 from cardiotwin.hemodynamics import ADULT_BOX, Surrogate, Unknowns
 from cardiotwin.hemodynamics._surrogate import blank_weights
 from cardiotwin.hemodynamics._surrogate_outputs import N_PHASES, PRIMARIES
@@ -58,7 +58,7 @@ def made_surrogate():
 def made_clips(n, seed):
     """Return encodings that tell both volumes with an error of 3 %, beside noise."""
     rng = np.random.default_rng(seed)
-    physics = TwinPhysics(made_surrogate(), FEW)
+    physics = SurrogatePhysics(made_surrogate(), FEW)
     z = rng.standard_normal((n, 4))
     period = np.exp(0.22 * z[:, 0]) * 0.85
 

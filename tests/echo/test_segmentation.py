@@ -219,6 +219,13 @@ def test_a_heart_rate_or_a_pixel_that_cannot_be_is_told(clips):
     assert any("is the size of a pixel right?" in own for own in huge.flags)
 
 
+def test_a_still_image_repeated_is_refused_by_name(clips):
+    one = clips[0].clip
+    still = one.replace(frames=np.repeat(one.frames[:1], one.n_frames, 0), name="still.avi")
+    with pytest.raises(InputError, match=r"clip still\.avi: found the same volume in all frames"):
+        segment(still)
+
+
 def test_without_the_size_of_a_pixel_there_are_no_millilitres(clips):
     one = clips[1].clip
     found, known = segment(one.replace(mm_per_pixel=None)), segment(one)

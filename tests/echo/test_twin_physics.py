@@ -10,7 +10,7 @@ from made_twins import made_surrogate
 
 from cardiotwin import InputError
 from cardiotwin.echo._encoded_clips import label_harmonics
-from cardiotwin.echo._twin_physics import TwinPhysics, aligned_harmonics
+from cardiotwin.echo._twin_physics import SurrogatePhysics, aligned_harmonics
 from cardiotwin.hemodynamics import PAPER_BOX, Surrogate, Unknowns
 
 HARMONICS = jax.jit(aligned_harmonics)
@@ -18,7 +18,7 @@ HARMONICS = jax.jit(aligned_harmonics)
 
 @pytest.fixture(scope="module")
 def physics():
-    return TwinPhysics(made_surrogate(), Unknowns.of())
+    return SurrogatePhysics(made_surrogate(), Unknowns.of())
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def test_a_surrogate_of_other_circulations_is_refused():
     made = made_surrogate()
     other = Surrogate(made.weights, PAPER_BOX, {}, made.provenance)
     with pytest.raises(InputError, match="where the surrogate was trained"):
-        TwinPhysics(other, Unknowns.of())
+        SurrogatePhysics(other, Unknowns.of())
     with pytest.raises(InputError, match="period_s among them"):
-        TwinPhysics(made, Unknowns.of(("emax",)))
+        SurrogatePhysics(made, Unknowns.of(("emax",)))
 
 
 beats = st.lists(st.floats(-8, 8), min_size=8, max_size=8)

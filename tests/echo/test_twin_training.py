@@ -10,7 +10,7 @@ from cardiotwin import InputError
 from cardiotwin.echo import train_twins
 from cardiotwin.echo._twin_calibration import needed_widening
 from cardiotwin.echo._twin_losses import meant_by, predicted_of_clips
-from cardiotwin.echo._twin_physics import TwinPhysics
+from cardiotwin.echo._twin_physics import SurrogatePhysics
 
 SIZES = {"members": 1, "width": 32, "n_components": 2, "quiet": True}
 
@@ -29,7 +29,7 @@ def _trained(clips, labels):
     return train_twins(
         clips[:500],
         clips[500:],
-        surrogate=made_surrogate(),
+        physics=made_surrogate(),
         unknowns=FEW,
         labels=labels,
         steps=120,
@@ -45,7 +45,7 @@ def by_volumes(clips):
 
 def _volumes(model, clips):
     """Return EF, EDV and ESV that follow from the mean parameters."""
-    physics = TwinPhysics(made_surrogate(), FEW)
+    physics = SurrogatePhysics(made_surrogate(), FEW)
     numbers, period = np.float32(model.inputs(clips.encoding)), np.float32(clips.encoding.period_s)
     _, seen = predicted_of_clips(model.heads[0], physics, "volumes", numbers, period)
     return meant_by(np.asarray(seen.mean, float), "volumes")
@@ -96,7 +96,7 @@ def test_labels_of_ef_alone_lose_the_size_of_the_heart(clips, test):
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(clips, test):
     """Here without physics, which is faster to compile."""
-    settings = {"surrogate": None, "labels": "volumes", "steps": 3, "seed": 5, **SIZES}
+    settings = {"physics": None, "labels": "volumes", "steps": 3, "seed": 5, **SIZES}
     first, again = (train_twins(clips[:500], clips[500:], **settings)[0] for _ in range(2))
     mean = first.read(test.encoding).mean
     np.testing.assert_array_equal(again.read(test.encoding).mean, mean)
@@ -109,9 +109,9 @@ def test_labels_that_are_missing_are_asked_for(clips):
     without = replace(clips[:40], known=clips[:40].known._replace(harmonics=harmonics))
     for parts in ((without, clips[40:50]), (clips[40:50], without)):
         with pytest.raises(InputError, match=r"3 of 40 clips without curve.*labels='volumes'"):
-            train_twins(*parts, surrogate=None, labels="curve", **SIZES)
+            train_twins(*parts, physics=None, labels="curve", **SIZES)
     with pytest.raises(InputError, match="one of 'curve', 'ef', 'volumes'"):
-        train_twins(without, without, surrogate=None, labels="video", **SIZES)
+        train_twins(without, without, physics=None, labels="video", **SIZES)
 
 
 def test_spreads_are_widened_until_intervals_hold_as_often_as_they_say(rng):

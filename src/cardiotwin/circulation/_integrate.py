@@ -93,10 +93,12 @@ class Prepared(NamedTuple):
     rates: Rates
 
 
-PART = np.repeat(np.arange(len(BLOCKS)), BLOCKS)
+# Of 32 bits: compiled code in single precision takes no others, and JAX keeps a constant of a
+# module as it first saw it, whatever the precision of the code that asks next.
+PART = np.repeat(np.arange(len(BLOCKS), dtype=np.int32), BLOCKS)
 """The part of the beat that a block is in; steps of a part are equal."""
 
-PLACE = np.concatenate([np.arange(count) for count in BLOCKS])
+PLACE = np.concatenate([np.arange(count, dtype=np.int32) for count in BLOCKS])
 """Number of a block within its part."""
 
 

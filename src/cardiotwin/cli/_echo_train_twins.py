@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._output import Printer, Seed
+from ._output import Printer, Seed, check_out
 
 if TYPE_CHECKING:
     from ..learning import StreamResult
@@ -19,6 +19,9 @@ def train_twins(
     out: Annotated[Path, typer.Option(help="Folder of the model.")],
     clips: Annotated[int, typer.Option(min=100, help="Synthetic clips to learn from.")] = 3000,
     labels: Annotated[str, typer.Option(help="ef, volumes or curve.")] = "curve",
+    physics: Annotated[
+        str, typer.Option(help="surrogate (a network trained first) or circulation (simulated).")
+    ] = "surrogate",
     steps: Annotated[int, typer.Option(min=1, help="Batches of 256 clips a network.")] = 1000,
     members: Annotated[int, typer.Option(min=1, help="Networks that vote.")] = 4,
     segmentation: Annotated[
@@ -34,20 +37,26 @@ def train_twins(
     from .. import echo
     from .._checks import check_choice
     from ..echo._twin_losses import LABELS
+    from ..echo._twin_training import CIRCULATION
     from ..hemodynamics import ADULT_BOX, train_surrogate
 
-    check_choice(labels, "--labels", LABELS)  # A slip is refused before clips are made.
+    # A slip is refused before clips are made.
+    check_choice(labels, "--labels", LABELS)
+    check_choice(physics, "--physics", ["surrogate", CIRCULATION])
+    check_out(out)
     printer = Printer(as_json=False)
     model = echo.shipped_model()
     if segmentation is not None:
         model = echo.SegmentationModel.load(segmentation)
     folder = Path(out)
     every = echo.phantom_encodings(folder / "encodings", clips, model, quiet=quiet)
-    surrogate = train_surrogate(ADULT_BOX, quiet=quiet, seed=seed)
+    frozen = physics
+    if physics != CIRCULATION:
+        frozen = train_surrogate(ADULT_BOX, quiet=quiet, seed=seed)
     twins, training = echo.train_twins(
         every.training,
         every.validation,
-        surrogate=surrogate,
+        physics=frozen,
         labels=labels,
         segmentation=model,
         members=members,

@@ -222,13 +222,7 @@ def segment(
     masks = np.where(shown.used[:, None, None], shown.look.masks, 0).astype(np.uint8)
     disks = find_disks(masks, small.mm_per_pixel or 1.0)
     volumes = _without_jumps(disk_volumes(disks), disks.length_mm)
-    if np.isfinite(volumes).sum() < 8:
-        raise InputError(
-            f"clip {clip.name}".strip(),
-            found=f"a left ventricle in {np.isfinite(volumes).sum()} of {clip.n_frames} frames",
-            expected="one in at least eight",
-            advice="Is it a view from the apex, in grey, without zoom on another part?",
-        )
+    _check_beating(clip, volumes)
     if small.mm_per_pixel is None:
         volumes = volumes / np.nanmax(volumes)
     period = clip.heart_rate_per_min and 60.0 / clip.heart_rate_per_min
@@ -255,6 +249,26 @@ def segment(
         curve_errors=CurveErrors.of(calibration.get("curve")),
         flags=_doubts(shown, masks, volumes, cycle, model, probabilities),
     )
+
+
+def _check_beating(clip: EchoClip, volumes: Float[np.ndarray, " n_frames"]) -> None:
+    """Refuse a clip in which no ventricle is found, or only one that stands still."""
+    known = volumes[np.isfinite(volumes)]
+    where = f"clip {clip.name}".strip()
+    if len(known) < 8:
+        raise InputError(
+            where,
+            found=f"a left ventricle in {len(known)} of {clip.n_frames} frames",
+            expected="one in at least eight",
+            advice="Is it a view from the apex, in grey, without zoom on another part?",
+        )
+    if np.ptp(known) < 1e-6 * known.max():
+        raise InputError(
+            where,
+            found="the same volume in all frames",
+            expected="a left ventricle that beats",
+            advice="Is it a still image, repeated?",
+        )
 
 
 def _likely(probabilities: Mapping[str, float] | None) -> str | None:

@@ -80,7 +80,7 @@ def predicted(
     found = head(numbers, key)
     if physics is None:
         return found, found
-    mean, push = jax.linearize(
+    mean, push = physics.linearized(
         lambda z: quantities(*physics.volumes(z, period_s), labels), found.mean
     )
     return found, Normal(mean, jax.vmap(push, 1, 1)(found.root))

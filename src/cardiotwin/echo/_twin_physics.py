@@ -1,5 +1,6 @@
 """The frozen physics between a network that reads clips and what is known of their patients."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -24,45 +25,32 @@ STRAIGHT = 2.5
 """Standard deviations up to which a coordinate means what its prior says; beyond it is bent, so
 that it stays within the box with a derivative that is not 0."""
 
-_EVEN = 64
+N_EVEN = 64
 """Instants of a beat from which harmonics are computed."""
 
 
 class TwinPhysics(eqx.Module):
-    """Volumes of a circulation from the coordinates of its parameters, by a trained surrogate.
+    """Volumes of a circulation from the coordinates of its parameters.
 
     The length of the beat is that of the clip, so that it is no unknown here: the reference of
     Med-Real2Sim leaves it to its network, which is not told how fast frames follow each other.
 
     Attributes:
-        weights: what the surrogate has learned of the simulator; not trained further.
-        box: where it holds.
         unknowns: free parameters with their priors, whose coordinates are standard normal.
 
     Raises:
-        InputError: the length of the beat is not among the parameters, or the surrogate was
-            trained in a box that does not hold them up to three standard deviations.
+        InputError: the length of the beat is not among the parameters.
     """
 
-    weights: Any
-    box: Any = eqx.field(static=True)
     unknowns: Unknowns = eqx.field(static=True)
 
-    def __init__(self, surrogate: Surrogate, unknowns: Unknowns):
+    def __init__(self, unknowns: Unknowns):
         if PERIOD not in unknowns.names:
             raise InputError(
                 "unknowns",
                 found=", ".join(unknowns.names),
                 expected=f"{PERIOD} among them, which every clip tells",
             )
-        ends = np.outer([-PRIOR_REACH, PRIOR_REACH], np.ones(len(unknowns.names)))
-        surrogate.box.check(unknowns.circulation(ends))
-        # Single precision, in which clips are read.
-        self.weights = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf, jnp.float32) if eqx.is_array(leaf) else leaf,
-            surrogate.weights,
-        )
-        self.box = surrogate.box
         self.unknowns = unknowns
 
     @property
@@ -82,15 +70,65 @@ class TwinPhysics(eqx.Module):
         values: dict[str, Any] = dict(self.unknowns.fixed.values())
         for index, name in enumerate(self.names):
             values[name] = self.unknowns.priors[name].value(reach[index])
-        axis = {axis.name: axis for axis in self.box.axes}[PERIOD]
-        values[PERIOD] = jnp.clip(period_s, axis.low, axis.high)
+        values[PERIOD] = period_s
         return Circuit(**{name: jnp.asarray(values[name]) for name in Circuit._fields})
 
     def volumes(
         self, z: Float[Array, " n_unknowns"], period_s: Any
     ) -> tuple[Any, Any, Float[Array, " n_instants"]]:
-        """Return largest and smallest volume, and the volume at even instants of the beat, mL."""
-        circuit = Circuit(*(leaf[None] for leaf in self.circuit(z, period_s)))
+        """Return largest and smallest volume, and the volume at even instants of the beat, mL.
+
+        Args:
+            z: of `names`.
+            period_s: length of the beat.
+        """
+        raise NotImplementedError
+
+    def linearized(
+        self, function: Callable[[Any], Any], z: Float[Array, " n_unknowns"]
+    ) -> tuple[Any, Callable[[Any], Any]]:
+        """Return a function of the volumes at coordinates, and its derivative as a linear map.
+
+        Args:
+            function: of coordinates, through `volumes`.
+            z: of `names`.
+        """
+        return jax.linearize(function, z)
+
+
+class SurrogatePhysics(TwinPhysics):
+    """The circulation as a trained surrogate knows it.
+
+    Attributes:
+        weights: what the surrogate has learned of the simulator; not trained further.
+        box: where it holds.
+
+    Raises:
+        InputError: the surrogate was trained in a box that does not hold the unknowns up to three
+            standard deviations, and as `TwinPhysics`.
+    """
+
+    weights: Any
+    box: Any = eqx.field(static=True)
+
+    def __init__(self, surrogate: Surrogate, unknowns: Unknowns):
+        super().__init__(unknowns)
+        ends = np.outer([-PRIOR_REACH, PRIOR_REACH], np.ones(len(unknowns.names)))
+        surrogate.box.check(unknowns.circulation(ends))
+        # Single precision, in which clips are read.
+        self.weights = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float32) if eqx.is_array(leaf) else leaf,
+            surrogate.weights,
+        )
+        self.box = surrogate.box
+
+    def volumes(
+        self, z: Float[Array, " n_unknowns"], period_s: Any
+    ) -> tuple[Any, Any, Float[Array, " n_instants"]]:
+        """Return what the surrogate predicts; the length of the beat stays within its box."""
+        axis = {axis.name: axis for axis in self.box.axes}[PERIOD]
+        circuit = self.circuit(z, jnp.clip(period_s, axis.low, axis.high))
+        circuit = Circuit(*(leaf[None] for leaf in circuit))
         found = outputs(self.weights, circuit, self.box)[0]
         total, v0 = circuit.stressed_volume_ml[0], circuit.v0_ml[0]
         named = dict(zip(PRIMARIES, found[: len(PRIMARIES)], strict=True))
@@ -98,7 +136,7 @@ class TwinPhysics(eqx.Module):
         esv = edv - jnp.exp(named["sv"]) * total
         share = self.weights.mean_loop + found[len(PRIMARIES) :] @ self.weights.components
         times = loop_times(circuit.period_s)[0]
-        even = jnp.arange(_EVEN) / _EVEN * circuit.period_s[0]
+        even = jnp.arange(N_EVEN) / N_EVEN * circuit.period_s[0]
         return edv, esv, jnp.interp(even, times, share * total) + v0
 
 

@@ -28,9 +28,13 @@ from ._twin_losses import (
 )
 from ._twin_model import TwinModel
 from ._twin_network import TwinHead, negative_log_density
-from ._twin_physics import TwinPhysics
+from ._twin_physics import SurrogatePhysics, TwinPhysics
+from ._twin_simulation import CirculationPhysics
 
 BATCH = 256
+
+CIRCULATION = "circulation"
+"""Stands for the circuit itself where physics is asked for."""
 
 WITHOUT_SIZE = 0.2
 """Share of the clips of a batch whose pixel size is hidden, so that such clips can be read too."""
@@ -70,7 +74,7 @@ def train_twins(
     clips: EncodedClips,
     validation: EncodedClips,
     *,
-    surrogate: Surrogate | None,
+    physics: Surrogate | str | None,
     labels: str = "curve",
     unknowns: Unknowns | None = None,
     segmentation: SegmentationModel | None = None,
@@ -85,8 +89,8 @@ def train_twins(
     """Train networks to read parameters from encodings through frozen physics (P-SSL).
 
     No parameter is shown: the labels are what echo tells of every patient, EF, volumes, or the
-    volume through the beat, and the surrogate says what parameters mean for them. Without a
-    surrogate the same networks are taught the labels directly, the supervised way.
+    volume through the beat, and the physics says what parameters mean for them. Without it the
+    same networks are taught the labels directly, the supervised way.
 
     Where Med-Real2Sim gives a point, every clip gets a distribution: parameters that decide the
     labels are as uncertain as the clip leaves them, the others stay as uncertain as the prior.
@@ -94,7 +98,8 @@ def train_twins(
     Args:
         clips: to learn from.
         validation: of other patients; chooses among the weights of the training.
-        surrogate: frozen physics, in whose box the priors lie; None for the supervised way.
+        physics: frozen: a surrogate in whose box the priors lie, or "circulation", the circuit
+            itself, which is simulated for every clip of every batch; None for the supervised way.
         labels: "ef", "volumes" or "curve" (which includes the volumes).
         unknowns: priors of the parameters; those of adults by default.
         segmentation: whose encodings these are; `predict` then refuses those of another.
@@ -107,8 +112,8 @@ def train_twins(
         quiet: show no progress.
 
     Raises:
-        InputError: clips without the labels that are asked for, or a surrogate whose box does not
-            hold the priors.
+        InputError: clips without the labels that are asked for, physics of another kind, or a
+            surrogate whose box does not hold the priors.
 
     Source: Med-Real2Sim (Kuang et al. 2024), physics-guided fine-tuning.
     """
@@ -116,7 +121,7 @@ def train_twins(
     members, steps = check_count(members, "members"), check_count(steps, "steps")
     width, n_components = check_count(width, "width"), check_count(n_components, "n_components")
     unknowns = Unknowns.of() if unknowns is None else unknowns
-    physics = None if surrogate is None else TwinPhysics(surrogate, unknowns)
+    frozen = _frozen(physics, unknowns)
     truth = _labels_of(clips, labels)
     inputs = TwinInputs.fitted(clips.encoding, min(n_components, len(clips)))
     held_out = (
@@ -124,7 +129,7 @@ def train_twins(
         np.float32(validation.encoding.period_s),
         np.float32(_labels_of(validation, labels)),
     )
-    n_out = n_quantities(labels) if physics is None else len(physics.names)
+    n_out = n_quantities(labels) if frozen is None else len(frozen.names)
     found = []
     for member in range(members):
         own = seed * 1000 + member
@@ -132,7 +137,7 @@ def train_twins(
         noise = jnp.full(n_quantities(labels), np.log(FIRST_NOISE), jnp.float32)
         found.append(
             train_on_stream(
-                TwinLosses(physics, labels),
+                TwinLosses(frozen, labels),
                 Trained(head, noise),
                 Adam(CosineDecay(learning_rate, warmup_steps=min(50, steps)), weight_decay=0.1),
                 _Batches(clips, truth, inputs, own),
@@ -140,16 +145,17 @@ def train_twins(
                 seed=own,
                 average=0.99,
                 validate=lambda trained: {
-                    "density": float(_density(trained, physics, labels, held_out))
+                    "density": float(_density(trained, frozen, labels, held_out))
                 },
                 validate_every=min(100, steps),
                 select="density",
                 quiet=quiet,
-                label=f"{'P-SSL' if physics is not None else 'supervised'} {member + 1}/{members}",
+                label=f"{'P-SSL' if frozen is not None else 'supervised'} {member + 1}/{members}",
             )
         )
     card = {
-        "what": "parameters of a circulation from a clip" if physics is not None else "volumes",
+        "what": "parameters of a circulation from a clip" if frozen is not None else "volumes",
+        "physics": "surrogate" if isinstance(physics, Surrogate) else physics,
         "clips": len(clips),
         "steps": steps,
         "seed": seed,
@@ -163,11 +169,21 @@ def train_twins(
     model = TwinModel(
         heads=tuple(one.parameters.head for one in found),
         inputs=inputs,
-        unknowns=unknowns if physics is not None else None,
+        unknowns=unknowns if frozen is not None else None,
         labels=labels,
         card=card,
     )
     return model, found
+
+
+def _frozen(physics: Surrogate | str | None, unknowns: Unknowns) -> TwinPhysics | None:
+    """Return what stands between the networks and the labels, None where nothing does."""
+    if physics is None:
+        return None
+    if isinstance(physics, Surrogate):
+        return SurrogatePhysics(physics, unknowns)
+    check_choice(physics, "physics", [CIRCULATION])
+    return CirculationPhysics(unknowns)
 
 
 def _labels_of(clips: EncodedClips, labels: str) -> Float[np.ndarray, "n n_quantities"]:

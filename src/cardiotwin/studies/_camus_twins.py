@@ -27,7 +27,7 @@ from ..echo._twin_losses import (
     meant_by,
     predicted_of_clips,
 )
-from ..echo._twin_physics import TwinPhysics
+from ..echo._twin_physics import SurrogatePhysics
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
 from ._camus_frames import QUICK, FineTuning, patients_of_folds, trained_on
 from ._camus_masks import FOLDER, AnnotatedFrames, read_camus_frames
@@ -184,7 +184,7 @@ def _tested(
         model, training = train_twins(
             every[order[held_out:]],
             every[order[:held_out]],
-            surrogate=physics,
+            physics=physics,
             labels="ef",
             members=MEMBERS,
             steps=steps,
@@ -203,7 +203,7 @@ def _ef(
     model: TwinModel, surrogate: Surrogate | None, noises: Sequence[Any], clips: EncodedClips
 ) -> Float[np.ndarray, "n 2"]:
     """Return EF and its standard deviation: of the networks, and of what they leave out."""
-    physics = None if surrogate is None else TwinPhysics(surrogate, Unknowns.of())
+    physics = None if surrogate is None else SurrogatePhysics(surrogate, Unknowns.of())
     inputs = model.inputs(clips.encoding).astype(np.float32)
     period = np.full(len(inputs), PERIOD_S, np.float32)
     means, variances = [], []

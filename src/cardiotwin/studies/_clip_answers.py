@@ -67,7 +67,7 @@ def taught(
     validation: EncodedClips,
     calibration: EncodedClips | None,
     *,
-    physics: Surrogate | None,
+    physics: Surrogate | str | None,
     labels: str,
     steps: int,
     seed: int,
@@ -79,7 +79,7 @@ def taught(
         training: to learn from.
         validation: to choose among weights.
         calibration: to set the spreads by; None leaves them as they are.
-        physics: frozen; None for the supervised way.
+        physics: frozen, as `train_twins` takes it; None for the supervised way.
         labels: "ef", "volumes" or "curve".
         steps: of each network.
         seed: of weights and draws.
@@ -92,7 +92,7 @@ def taught(
     model, found = train_twins(
         training,
         validation,
-        surrogate=physics,
+        physics=physics,
         labels=labels,
         members=members,
         steps=steps,

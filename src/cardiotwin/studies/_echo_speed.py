@@ -35,7 +35,7 @@ from ..echo._twin_losses import (
     meant_by,
     n_quantities,
 )
-from ..echo._twin_physics import TwinPhysics
+from ..echo._twin_physics import SurrogatePhysics
 from ..hemodynamics import ADULT_BOX, Unknowns, train_surrogate
 from ..learning import Adam, CosineDecay, train_on_stream
 from ._echo_phantom import TEST_SEED
@@ -159,7 +159,7 @@ def twin_steps(
     period = np.stack([own.period_s for own in encodings])
     # What a surrogate has learned does not change how long it takes.
     surrogate = train_surrogate(ADULT_BOX, n_train=64, n_held_out=32, steps=2, quiet=True)
-    losses = TwinLosses(TwinPhysics(surrogate, Unknowns.of()), "curve")
+    losses = TwinLosses(SurrogatePhysics(surrogate, Unknowns.of()), "curve")
     n = n_quantities("curve")
     batch = tuple(
         jnp.asarray(part, jnp.float32) for part in (numbers, period, np.zeros((BATCH, n)))

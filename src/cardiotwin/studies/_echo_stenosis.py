@@ -21,7 +21,7 @@ from ..echo import (
     train_twins,
 )
 from ..echo._twin_losses import WAVE_SCALE, known_quantities, predicted_of_clips, quantities
-from ..echo._twin_physics import TwinPhysics
+from ..echo._twin_physics import SurrogatePhysics
 from ..hemodynamics import ADULT, ADULT_BOX, Axis, Prior, Surrogate, Unknowns, train_surrogate
 from ..hemodynamics._surrogate_box import PRIOR_REACH
 from ._table import StudyTable
@@ -87,7 +87,7 @@ def echo_stenosis(
         model, _ = train_twins(
             training,
             validation,
-            surrogate=surrogate,
+            physics=surrogate,
             labels=labels,
             unknowns=_unknowns(WIDE),
             members=MEMBERS,
@@ -161,7 +161,7 @@ def _read(
     model: TwinModel, surrogate: Surrogate, test: EncodedClips
 ) -> tuple[Any, Float[np.ndarray, "n n_quantities"]]:
     """Return the mean of every network's parameters, and the errors of the quantities."""
-    physics = TwinPhysics(surrogate, _unknowns(WIDE))
+    physics = SurrogatePhysics(surrogate, _unknowns(WIDE))
     inputs = model.inputs(test.encoding).astype(np.float32)
     period = test.encoding.period_s.astype(np.float32)
     seen = [
@@ -179,7 +179,7 @@ def _possible(
     With Σ = (1 + Jᵀ C⁻¹ J)⁻¹ and v its entry of the valve, the best guess of z is (1 − v) z +
     noise of variance v (1 − v); the arms lie Δ apart and are s wide.
     """
-    physics = TwinPhysics(surrogate, _unknowns(WIDE))
+    physics = SurrogatePhysics(surrogate, _unknowns(WIDE))
     z = np.stack([test.truth[name] for name in physics.names], -1)
 
     def slope(own: Any, length: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from ..echo import PaperNetwork, TwinModel
 from ..echo._twin_losses import Trained, TwinLosses, n_quantities
 from ..echo._twin_network import TwinHead
-from ..echo._twin_physics import TwinPhysics
+from ..echo._twin_physics import SurrogatePhysics
 from ..echo._twin_training import BATCH, FIRST_NOISE
 from ..hemodynamics import ADULT_BOX, Unknowns, train_surrogate
 from ._echo_speed import BATCH as VIDEO_BATCH
@@ -114,7 +114,7 @@ def twin_costs(model: TwinModel, labels: str, *, through_physics: bool, seed: in
     if through_physics:
         # What a surrogate has learned does not change how long it takes.
         few = train_surrogate(ADULT_BOX, n_train=64, n_held_out=32, steps=2, quiet=True)
-        physics = TwinPhysics(few, Unknowns.of())
+        physics = SurrogatePhysics(few, Unknowns.of())
     key = jax.random.key(seed)
     head = _blank(model, n if physics is None else len(physics.names), key)
     noise = jnp.full(n, np.log(FIRST_NOISE), jnp.float32)

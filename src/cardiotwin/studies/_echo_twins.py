@@ -8,6 +8,7 @@ from plotly.subplots import make_subplots
 
 from .._types import PathLike
 from ..echo import EncodedClips, LabelledPhantom, Phantom, encode_clips, phantom_encodings
+from ..echo._twin_training import CIRCULATION
 from ..hemodynamics import ADULT_BOX, Surrogate, Unknowns, train_surrogate
 from ._clip_answers import (
     SCORES,
@@ -49,12 +50,13 @@ def echo_twins(data: PathLike | None = None, *, quick: bool = False, seed: int =
         label="test",
     )
     surrogate = train_surrogate(ADULT_BOX, steps=200 if quick else 8000, quiet=True)
-    methods: dict[str, tuple[Surrogate | None, str]] = {
+    methods: dict[str, tuple[Surrogate | str | None, str]] = {
         "supervised, EF": (None, "ef"),
         "supervised, volumes": (None, "volumes"),
         "P-SSL, EF": (surrogate, "ef"),
         "P-SSL, volumes": (surrogate, "volumes"),
         "P-SSL, volume curve": (surrogate, "curve"),
+        "P-SSL through the circulation itself, volume curve": (CIRCULATION, "curve"),
     }
     found = {}
     for name, (physics, labels) in methods.items():
