@@ -1,5 +1,7 @@
 """Twins trained on numbers without images, through a physics that is known exactly."""
 
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from cardiotwin.echo import train_twins
 from cardiotwin.echo._twin_calibration import needed_widening
 from cardiotwin.echo._twin_losses import meant_by, predicted_of_clips
 from cardiotwin.echo._twin_physics import SurrogatePhysics
+from cardiotwin.echo._twin_training import _Batches
 
 SIZES = {"members": 1, "width": 32, "n_components": 2, "quiet": True}
 
@@ -101,6 +104,30 @@ def test_the_same_seed_gives_the_same_model(clips, test):
     mean = first.read(test.encoding).mean
     np.testing.assert_array_equal(again.read(test.encoding).mean, mean)
     assert mean.shape == (1, 200, 2)
+
+
+def test_an_interrupted_training_goes_on_and_another_is_refused(clips, test, tmp_path, monkeypatch):
+    settings = {"physics": None, "labels": "ef", "steps": 12, **SIZES, "members": 2}
+    whole, _ = train_twins(clips[:300], clips[500:], **settings)
+    make = _Batches.__call__
+    with monkeypatch.context() as patched:
+
+        def interrupted(batches, step):
+            if step == 6:
+                os.kill(os.getpid(), signal.SIGINT)
+            return make(batches, step)
+
+        patched.setattr(_Batches, "__call__", interrupted)
+        _, found = train_twins(clips[:300], clips[500:], **settings, checkpoint=tmp_path)
+        # The second network is not begun.
+        assert len(found) == 1 and 3 < found[0].step < 12
+    model, found = train_twins(clips[:300], clips[500:], **settings, checkpoint=tmp_path)
+    assert [one.step for one in found] == [12, 12]
+    np.testing.assert_array_equal(model.read(test.encoding).mean, whole.read(test.encoding).mean)
+    for others, labels in ((clips[1:301], "ef"), (clips[:300], "volumes")):
+        changed = settings | {"labels": labels}
+        with pytest.raises(InputError, match="Choose another folder"):
+            train_twins(others, clips[500:], **changed, checkpoint=tmp_path)
 
 
 def test_labels_that_are_missing_are_asked_for(clips):

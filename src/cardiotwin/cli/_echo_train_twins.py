@@ -62,8 +62,12 @@ def train_twins(
         members=members,
         steps=steps,
         seed=seed,
+        checkpoint=folder / "checkpoint",
         quiet=quiet,
     )
+    if training[-1].step < steps:
+        printer.say(f"{training[-1].stopped}: the same command goes on from there")
+        raise typer.Exit(130)
     twins = echo.calibrate_twins(twins, every.calibration)
     twins.save(folder)
     _write_log(folder / "twins-log.jsonl", training)

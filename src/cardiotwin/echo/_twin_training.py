@@ -1,6 +1,7 @@
 """Training of twins: clips in, parameters of a circulation out, with no parameter ever shown."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from .._checks import check_choice, check_count
 from .._errors import InputError
 from .._provenance import make_provenance
+from .._types import PathLike
 from ..hemodynamics import Surrogate, Unknowns
 from ..learning import Adam, CosineDecay, StreamResult, train_on_stream
 from ._encoded_clips import EncodedClips
@@ -84,6 +86,7 @@ def train_twins(
     n_components: int = 24,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    checkpoint: PathLike | None = None,
     quiet: bool = False,
 ) -> tuple[TwinModel, list[StreamResult]]:
     """Train networks to read parameters from encodings through frozen physics (P-SSL).
@@ -109,11 +112,17 @@ def train_twins(
         n_components: of what the segmentation network saw that are read.
         learning_rate: largest; it falls along a cosine.
         seed: of weights and batches.
+        checkpoint: folder from which an interrupted training on the same clips, with the same
+            physics and settings, is resumed.
         quiet: show no progress.
 
+    Returns:
+        The model, and how each training went; one that was interrupted has fewer steps and is the
+        last.
+
     Raises:
-        InputError: clips without the labels that are asked for, physics of another kind, or a
-            surrogate whose box does not hold the priors.
+        InputError: clips without the labels that are asked for, physics of another kind, a
+            surrogate whose box does not hold the priors, or a checkpoint of another training.
 
     Source: Med-Real2Sim (Kuang et al. 2024), physics-guided fine-tuning.
     """
@@ -130,8 +139,13 @@ def train_twins(
         np.float32(_labels_of(validation, labels)),
     )
     n_out = n_quantities(labels) if frozen is None else len(frozen.names)
-    found = []
+    # What batches are made of, which a checkpoint must agree in.
+    recipe = {"clips": inputs(clips.encoding), "labels": truth, "validation": held_out}
+    folder = None if checkpoint is None else Path(checkpoint)
+    found: list[StreamResult] = []
     for member in range(members):
+        if found and found[-1].step < steps:
+            break
         own = seed * 1000 + member
         head = TwinHead(len(inputs.middle), n_out, width=width, key=jax.random.key(own))
         noise = jnp.full(n_quantities(labels), np.log(FIRST_NOISE), jnp.float32)
@@ -149,6 +163,8 @@ def train_twins(
                 },
                 validate_every=min(100, steps),
                 select="density",
+                checkpoint=folder and folder / f"network-{member + 1}",
+                recipe=recipe,
                 quiet=quiet,
                 label=f"{'P-SSL' if frozen is not None else 'supervised'} {member + 1}/{members}",
             )
