@@ -1,5 +1,6 @@
 """Speed of clips: made, segmented, read, and a training step beside the paper's video network."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
@@ -18,6 +19,7 @@ from cardiotwin.studies._echo_speed import N_FRAMES, VideoBatches, paper_step, t
 SEED = 77
 STEP = "training step, 8 clips of 16 frames, forward and backward"
 CLIP = "one synthetic clip"
+NETWORK = "segmentation network, 16 frames of 112 × 112, forward and backward"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,21 @@ def test_twins_look_at_frames(benchmark, phantom):
 def test_twins_on_encodings_that_are_kept(benchmark, phantom):
     _, kept = twin_steps(shipped_model(), shipped_twins(), phantom, SEED)
     benchmark.pedantic(kept, rounds=50, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group=NETWORK)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_gradient_of_the_segmentation(benchmark, precision):
+    """Half precision is not used: it has to be faster first."""
+    network = jax.tree.map(
+        lambda leaf: leaf.astype(precision) if eqx.is_inexact_array(leaf) else leaf,
+        shipped_model().network,
+    )
+    frames = jax.random.uniform(jax.random.key(SEED), (16, 112, 112, 3)).astype(precision)
+    step = eqx.filter_jit(
+        eqx.filter_grad(lambda own: jnp.mean(own.maps(frames).logits.astype(jnp.float32) ** 2))
+    )
+    benchmark.pedantic(lambda: jax.block_until_ready(step(network)), rounds=5, warmup_rounds=1)
 
 
 def test_clip_of_16_frames_is_made(benchmark, phantom):

@@ -1,5 +1,6 @@
 """The frozen physics between a network that reads clips and what is known of their patients."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,7 @@ class TwinPhysics(eqx.Module):
         values[PERIOD] = period_s
         return Circuit(**{name: jnp.asarray(values[name]) for name in Circuit._fields})
 
+    @abstractmethod
     def volumes(
         self, z: Float[Array, " n_unknowns"], period_s: Any
     ) -> tuple[Any, Any, Float[Array, " n_instants"]]:
@@ -82,7 +84,6 @@ class TwinPhysics(eqx.Module):
             z: of `names`.
             period_s: length of the beat.
         """
-        raise NotImplementedError
 
     def linearized(
         self, function: Callable[[Any], Any], z: Float[Array, " n_unknowns"]

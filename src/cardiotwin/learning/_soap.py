@@ -256,35 +256,50 @@ def _accumulate(
 
 
 def _start(state: Any) -> Any:
-    def eigenvectors(side: Side | None) -> Side | None:
-        if side is None:
-            return None
-        # Largest first: the order that a power iteration keeps.
-        return side._replace(basis=jnp.linalg.eigh(side.factor)[1][..., ::-1])
-
     lefts, rights, squares = state
-    return tuple(map(eigenvectors, lefts)), tuple(map(eigenvectors, rights)), squares
+    found: list[Side | None] = []
+    earlier = None
+    for side in (*lefts, *rights):
+        if side is not None:
+            # Largest first: the order that a power iteration keeps.
+            basis = jnp.linalg.eigh(_after(side.factor, earlier))[1][..., ::-1]
+            side, earlier = side._replace(basis=basis), basis
+        found.append(side)
+    return tuple(found[: len(lefts)]), tuple(found[len(lefts) :]), squares
+
+
+def _after(matrices: Any, earlier: Any) -> Any:
+    """Return the same matrices, but not before the earlier ones are decomposed.
+
+    On a CPU the decomposition of a stack waits for threads of the pool that it runs in. Two of
+    them side by side on two cores wait for each other for ever (jaxlib 0.10, stacks of patients or
+    seeds); nothing but numbers keeps the compiler from running them so.
+    """
+    return matrices if earlier is None else matrices + 0.0 * earlier[:1, :1, :1]
 
 
 def _renew(lefts: Any, rights: Any, squares: Any) -> Any:
     """Turn every basis by one power iteration; the mean squares follow where columns swap."""
     new_lefts, new_rights, new_squares = [], [], []
+    earlier = None
     for left, right, square in zip(lefts, rights, squares, strict=True):
         if left is not None:
-            left, order = _power_iteration(left)
+            left, order = _power_iteration(left, earlier)
             square = jnp.take_along_axis(square, order[:, :, None], axis=1)
+            earlier = left.basis
         if right is not None:
-            right, order = _power_iteration(right)
+            right, order = _power_iteration(right, earlier)
             square = jnp.take_along_axis(square, order[:, None, :], axis=2)
+            earlier = right.basis
         new_lefts.append(left)
         new_rights.append(right)
         new_squares.append(square)
     return tuple(new_lefts), tuple(new_rights), tuple(new_squares)
 
 
-def _power_iteration(side: Side) -> tuple[Side, Any]:
+def _power_iteration(side: Side, earlier: Any) -> tuple[Side, Any]:
     product = side.factor @ side.basis
     sizes = jnp.einsum("kia,kia->ka", side.basis, product)
     order = jnp.argsort(-sizes, axis=1)
     product = jnp.take_along_axis(product, order[:, None, :], axis=2)
-    return side._replace(basis=jnp.linalg.qr(product)[0]), order
+    return side._replace(basis=jnp.linalg.qr(_after(product, earlier))[0]), order
