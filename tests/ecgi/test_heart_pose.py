@@ -100,7 +100,9 @@ def test_the_gradient_is_that_of_finite_differences(matched, gain):
             assert (there - back) / 0.04 == pytest.approx(float(gradient[k]), rel=0.02, abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["displaced 10 mm", "rotated 10°"])
+@pytest.mark.parametrize(
+    "name", ["displaced 10 mm", pytest.param("rotated 10°", marks=pytest.mark.slow)]
+)
 def test_a_misplaced_heart_is_found(cases, name):
     case = cases[name]
     problem = case.problem(0.01, seed=0)

@@ -22,7 +22,7 @@ def train(weights):
         moves, state = jax.vmap(lambda w, s: rule.update(w, s, step=number))(weights, state)
         return jax.tree.map(lambda w, move: w - 1e-3 * move, weights, moves), state
 
-    return lax.fori_loop(0, 400, step, (weights, jax.vmap(rule.init)(weights)))[0]
+    return lax.fori_loop(0, 200, step, (weights, jax.vmap(rule.init)(weights)))[0]
 
 print(all(bool(jnp.isfinite(leaf).all()) for leaf in jax.block_until_ready(train(weights))))
 """

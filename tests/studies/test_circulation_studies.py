@@ -30,6 +30,7 @@ def test_what_is_measured_is_known_better(calibration):
     assert scores[0] < 0.1 and scores[-1] < 0.5
 
 
+@pytest.mark.slow
 def test_each_measurement_narrows_something():
     table = studies.STUDIES["information"].run(None, quick=True)
     shrunk = table.column("peak LV interval shrinks by")

@@ -175,6 +175,7 @@ def test_recipe_tells_settings_apart_but_not_seeds():
     )
 
 
+@pytest.mark.slow
 def test_a_network_fills_a_cell(tmp_path):
     table = FIG6(runs=tmp_path, budget=TINY, seeds=1, only=("EP-DL ND",))
     done = [row for row in table.rows if row[-1] == 1]

@@ -169,6 +169,7 @@ def test_a_line_cut_short_costs_only_its_own_part(tmp_path):
     assert third.rows("b", lambda: [["again"]]) == [["computed"]]
 
 
+@pytest.mark.slow
 def test_bands_hold_most_of_a_simulated_beat_but_are_not_perfect():
     table = studies.STUDIES["coverage"].run(None, quick=True)
     inside = table.column("inside (%)")
