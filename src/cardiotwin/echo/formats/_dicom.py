@@ -67,7 +67,7 @@ def _extent(path: Path, dataset: Any) -> tuple[int, int, int]:
             str(path),
             found="no pixels",
             expected="an ultrasound multi-frame image",
-            advice="The file may be a report or an index (DICOMDIR): name the file of the clip.",
+            advice="Is it truncated, a report, or an index (DICOMDIR)? Name the file of the clip.",
         )
     height, width = int(dataset.Rows), int(dataset.Columns)
     count = int(dataset.get("NumberOfFrames") or 1)
